@@ -1,0 +1,224 @@
+"""The primitives over floats, in two temperaments.
+
+`FAST` holds Python's own functions: quick, but they raise where IEEE 754 has an answer (`math.exp(1000)`,
+`math.log(0)`, `1 / 0`). `IEEE` holds the same functions with that answer. Generated operators run on `FAST` and turn
+to `IEEE` when something raised, so ordinary arithmetic pays nothing for the corners.
+"""
+
+from __future__ import annotations
+
+import math
+from _operator import mul
+
+from engine.ops import INF, NAN
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_PI = 3.141592653589793
+_EULER_GAMMA = 0.5772156649015329
+
+# Bernoulli numbers B2, B4, ... B16: asymptotic series of digamma and its derivatives (Abramowitz & Stegun 6.3.18,
+# 6.4.11). With the argument raised to SERIES_FROM the first term left out is below 1e-17 of the sum.
+_BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
+_SERIES_FROM = 16.0
+
+
+def divide(x: float, y: float) -> float:
+    """x / y as IEEE 754 has it.
+
+    >>> divide(-1.0, 0.0), divide(0.0, 0.0)
+    (-inf, nan)
+    """
+    if y:
+        return x / y
+    return NAN if x == 0 or x != x else math.copysign(INF, x) * math.copysign(1.0, y)
+
+
+def floor_divide(x: float, y: float) -> float:
+    return x // y if y else divide(x, y)
+
+
+def remainder(x: float, y: float) -> float:
+    return x % y if y else NAN
+
+
+def power(x: float, y: float) -> float:
+    """x ** y as C's and PyTorch's `pow`: a negative base with a fractional exponent is nan, never complex.
+
+    >>> power(-8.0, 1 / 3), power(0.0, -1.0), power(-10.0, 999.0)
+    (nan, inf, -inf)
+    """
+    try:
+        return math.pow(x, y)
+    except (ValueError, OverflowError):
+        if x < 0 and y != math.floor(y):
+            return NAN
+        return math.copysign(INF, x) if y % 2 == 1 else INF
+
+
+def floor(x: float) -> float:
+    return x // 1.0 if x - x == 0 else x
+
+
+def maximum(xs: Sequence[float]) -> float:
+    """The largest; nan if any is nan, where Python's `max` depends on the order."""
+    return max(xs) if all(x == x for x in xs) else NAN
+
+
+def minimum(xs: Sequence[float]) -> float:
+    return min(xs) if all(x == x for x in xs) else NAN
+
+
+def dot(xs: Sequence[float], ys: Sequence[float]) -> float:
+    return sum(map(mul, xs, ys), 0.0)
+
+
+def total(xs: Sequence[float]) -> float:
+    return sum(xs, 0.0)
+
+
+def logsumexp(xs: Sequence[float]) -> float:
+    """log(sum(exp(x))), shifted by the largest: accurate even where the others hardly count.
+
+    >>> logsumexp([0.0, -40.0])
+    4.248354255291589e-18
+    """
+    peak = maximum(xs)
+    if peak - peak != 0:
+        return peak
+    tail = total([math.exp(x - peak) for x in xs if x != peak])
+    ties = sum(x == peak for x in xs)
+    return peak + (math.log1p(tail) if ties == 1 else math.log(ties + tail))
+
+
+def prod_of_others(xs: Sequence[float]) -> list[float]:
+    """For each operand, the product of all the others, without dividing: zeros, overflow and underflow stay exact.
+
+    >>> prod_of_others([2.0, 0.0, 3.0])
+    [0.0, 6.0, 0.0]
+    """
+    before = [1.0]
+    for x in xs[:-1]:
+        before.append(before[-1] * x)
+    after = 1.0
+    for i in range(len(xs) - 1, -1, -1):
+        before[i] *= after
+        after *= xs[i]
+    return before
+
+
+def _cotangent_derivative(order: int, x: float) -> float:
+    """The derivative of cot(pi x), `order` times: pi^n P_n(cot), where P_0 = c and P_(n+1) = -(1 + c^2) P_n'."""
+    coefficients = [0.0, 1.0]
+    for _ in range(order):
+        slope = [k * c for k, c in enumerate(coefficients)][1:]
+        coefficients = [-(a + b) for a, b in zip([*slope, 0.0, 0.0], [0.0, 0.0, *slope], strict=True)]
+    fraction = x - math.floor(x)
+    cotangent = math.cos(_PI * fraction) / math.sin(_PI * fraction)
+    value = 0.0
+    for c in reversed(coefficients):
+        value = value * cotangent + c
+    return float(value * _PI**order)
+
+
+def digamma(x: float) -> float:
+    """The derivative of lgamma, by recurrence, asymptotic series and reflection (Abramowitz & Stegun 6.3).
+
+    >>> digamma(1.0)
+    -0.5772156649015329
+    """
+    if x == 0:
+        return math.copysign(INF, -x)
+    if x != x or x == INF:
+        return x
+    if x < 0:
+        return NAN if x == math.floor(x) else digamma(1.0 - x) - _PI * _cotangent_derivative(0, x)
+    if x == 1.0:
+        return -_EULER_GAMMA
+    shift = []
+    while x < _SERIES_FROM:
+        shift.append(1.0 / x)
+        x += 1.0
+    square = 1.0 / (x * x)
+    terms = [math.log(x), -0.5 / x]
+    scale = 1.0
+    for k, bernoulli in enumerate(_BERNOULLI, 1):
+        scale *= square
+        terms.append(-bernoulli * scale / (2 * k))
+    return math.fsum([*terms, *(-term for term in shift)])
+
+
+def polygamma(order: float, x: float) -> float:
+    """The derivative of digamma, `order` times: nan unless `order` is a whole number from 0 to 100.
+
+    >>> polygamma(1.0, 1.0)          # pi**2 / 6
+    1.6449340668482264
+    """
+    if order == 0:
+        return digamma(x)
+    if not 0 < order <= 100 or order != math.floor(order) or x != x or x == -INF:
+        return NAN
+    if x == INF:
+        return 0.0
+    n = int(order)
+    sign = -1.0 if n % 2 == 0 else 1.0
+    if x <= 0:
+        if x == math.floor(x):
+            return INF if n % 2 else NAN
+        # psi_n(1 - x) + (-1)^(n+1) psi_n(x) = (-1)^n pi d^n/dx^n cot(pi x)
+        return sign * (-sign * _PI * _cotangent_derivative(n, x) - polygamma(order, 1.0 - x))
+    factorial = math.gamma(n)
+    terms = []
+    while x < _SERIES_FROM + n:
+        terms.append(n * factorial * power(x, -n - 1.0))
+        x += 1.0
+    rising = factorial * power(x, -n)
+    terms += [rising, 0.5 * n * rising / x]
+    for k, bernoulli in enumerate(_BERNOULLI, 1):
+        rising *= (2 * k + n - 1) * (2 * k + n - 2) / (2 * k * (2 * k - 1) * x * x)  # (2k+n-1)! / (2k)! / x**(2k+n)
+        terms.append(bernoulli * rising)
+    return sign * math.fsum(terms)
+
+
+def _with_corners(function: Callable[[float], float], poles: dict[float, float], beyond: float) -> Callable[[float], float]:
+    """`function`, with IEEE's answer where Python's raises: a value at each pole, nan outside, inf on overflow."""
+
+    def ieee(x: float) -> float:
+        try:
+            return function(x)
+        except ValueError:
+            return poles.get(x, beyond)
+        except OverflowError:
+            return math.copysign(INF, x) if function is math.sinh else INF
+
+    return ieee
+
+
+FAST: dict[str, Callable[..., object]] = {
+    name: getattr(math, name)
+    for name in (
+        "sqrt", "cbrt", "exp", "expm1", "log", "log1p", "log2", "log10", "sin", "cos", "tan", "asin", "acos", "atan",
+        "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "atan2", "hypot", "erf", "erfc", "lgamma",
+    )
+}  # fmt: skip
+"""Python's own functions, which raise at the corners."""
+
+_POLES: dict[str, dict[float, float]] = {
+    "log": {0.0: -INF}, "log2": {0.0: -INF}, "log10": {0.0: -INF}, "log1p": {-1.0: -INF}, "atanh": {1.0: INF, -1.0: -INF},
+}  # fmt: skip
+
+IEEE: dict[str, Callable[..., object]] = {
+    name: function if name in ("atan2", "hypot") else _with_corners(function, _POLES.get(name, {}), INF if name == "lgamma" else NAN)  # type: ignore[arg-type]  # the rest take one float
+    for name, function in FAST.items()
+}  # fmt: skip
+"""The same functions with IEEE 754's answers, and arithmetic that never raises."""
+
+_BOTH: dict[str, Callable[..., object]] = {
+    "abs": abs, "floor": floor, "digamma": digamma, "polygamma": polygamma, "sum": total, "dot": dot,
+    "prod": math.prod, "max": maximum, "min": minimum, "logsumexp": logsumexp,
+    "norm": lambda xs: math.hypot(*xs), "prod_of_others": prod_of_others,
+}  # fmt: skip
+FAST |= _BOTH | {"power": math.pow}
+IEEE |= _BOTH | {"divide": divide, "floor_divide": floor_divide, "remainder": remainder, "power": power}

@@ -7,31 +7,32 @@ copied or pickled together are shared afterwards.
 
 from __future__ import annotations
 
+from _weakref import ref as weakref
+
 from engine.ops import Op
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator, Mapping
     from typing import Any, TypeVar
-    from weakref import WeakValueDictionary
 
     from engine.value import Value
 
     V = TypeVar("V", bound=Value)
 
 
-def _parents_first(root: Value, done: Callable[[Value], bool], finish: Callable[[Value], None]) -> None:
-    """Call `finish` on every node above `root`, and on it, that is not `done`: parents before children."""
+def _unknown(root: Value, known: Mapping[int, object], leaves: bool) -> Iterator[Value]:
+    """The nodes above `root`, and it, whose ids are not `known`: parents first. The caller makes each known."""
     stack = [root]
     while stack:
         node = stack[-1]
-        missing = [] if done(node) else [parent for parent in node.parents if not done(parent)]
-        if missing:
-            stack.extend(missing)
-            continue
-        stack.pop()
-        if not done(node):
-            finish(node)
+        if id(node) in known:
+            stack.pop()
+        elif missing := [p for p in node.parents if id(p) not in known and (leaves or p.parents)]:
+            stack += missing
+        else:
+            stack.pop()
+            yield node
 
 
 def build(kind: type[V], op: Op, data: float, grad: float, parents: tuple[V, ...], partials: tuple[float, ...], note: Any) -> V:
@@ -48,21 +49,17 @@ def shallow(node: V) -> V:
 
 def deep(root: V, memo: dict[int, Any]) -> V:
     """A copy of the whole graph above `root`, sharing what `memo` has copied already."""
-
-    def finish(node: Value) -> None:
-        copy = shallow(node)
-        copy.parents = tuple(memo[id(parent)] for parent in node.parents)
-        memo[id(node)] = copy
-
-    _parents_first(root, lambda node: id(node) in memo, finish)
+    for node in _unknown(root, memo, leaves=True):
+        memo[id(node)] = copy = shallow(node)
+        copy.parents = tuple([memo[id(parent)] for parent in node.parents])
     return memo[id(root)]  # type: ignore[no-any-return]
 
 
 class _Batch:
     """The computed nodes that one pickle meets together; flattened when the pickler comes to it.
 
-    A pickler keeps what it has pickled alive until it is done, so `_batch_of`, which holds batches weakly, tells a
-    node that is met later that it lies in a batch already. Leaves are pickled one by one.
+    A pickler keeps what it has pickled alive until it is done. So a batch that is alive tells a node that is met later
+    where it lies, and one that dies takes its entries with it. Leaves are pickled one by one.
     """
 
     def __init__(self) -> None:
@@ -70,11 +67,20 @@ class _Batch:
         self.index: dict[int, int] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
+        index = self.index
         rows = [
-            (type(n), n.op, n._data, n._grad, tuple(self.index.get(id(p), p) for p in n.parents), n.partials, n._note)
+            (type(n), n.op, n._data, n._grad, tuple([index.get(id(p), p) for p in n.parents]), n.partials, n._note)
             for n in self.nodes
         ]
         return _unpack, (rows,)
+
+    def __del__(self) -> None:
+        for key in self.index:
+            del _batch_of[key]
+
+
+_batch_of: dict[int, weakref[_Batch]] = {}
+"""The living batch of a computed node, by the node's id."""
 
 
 def _unpack(rows: list[tuple[Any, ...]]) -> list[Value]:
@@ -89,27 +95,17 @@ def _pick(nodes: list[Value], position: int) -> Value:
     return nodes[position]
 
 
-_batch_of: WeakValueDictionary[int, _Batch] | None = None
-
-
 def reduced(root: Value) -> tuple[Any, ...]:
     """What `pickle` stores of a node."""
-    global _batch_of
     if not root.parents:
         return build, (type(root), root.op, root._data, root._grad, (), (), root._note)
-    if _batch_of is None:
-        from weakref import WeakValueDictionary
-
-        _batch_of = WeakValueDictionary()
-    found = _batch_of
-    batch = found.get(id(root))
+    found = _batch_of.get(id(root))
+    batch = found() if found else None
     if batch is None:
         batch = _Batch()
-
-        def finish(node: Value) -> None:
+        reference = weakref(batch)
+        for node in _unknown(root, _batch_of, leaves=False):
             batch.index[id(node)] = len(batch.nodes)
             batch.nodes.append(node)
-            found[id(node)] = batch
-
-        _parents_first(root, lambda node: not node.parents or id(node) in found, finish)
+            _batch_of[id(node)] = reference
     return _pick, (batch, batch.index[id(root)])

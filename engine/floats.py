@@ -93,20 +93,46 @@ def logsumexp(xs: Sequence[float]) -> float:
     return peak + (math.log1p(tail) if ties == 1 else math.log(ties + tail))
 
 
+def _scaled(pair: tuple[float, int], x: float) -> tuple[float, int]:
+    """pair * x, with the binary exponent kept apart, so that no product in between overflows or underflows."""
+    mantissa, exponent = math.frexp(pair[0] * x)
+    return mantissa, pair[1] + exponent
+
+
+def _joined(mantissa: float, exponent: int) -> float:
+    try:
+        return math.ldexp(mantissa, exponent)
+    except OverflowError:
+        return math.copysign(INF, mantissa)
+
+
+def prod(xs: Sequence[float]) -> float:
+    """The product, right wherever it can be represented.
+
+    >>> prod([1e-200, 1e-200, 1e300])
+    1e-100
+    """
+    pair = (1.0, 0)
+    for x in xs:
+        pair = _scaled(pair, x)
+    return _joined(*pair)
+
+
 def prod_of_others(xs: Sequence[float]) -> list[float]:
-    """For each operand, the product of all the others, without dividing: zeros, overflow and underflow stay exact.
+    """For each operand, the product of all the others, without dividing by it: zeros do no harm.
 
     >>> prod_of_others([2.0, 0.0, 3.0])
     [0.0, 6.0, 0.0]
     """
-    before = [1.0]
+    before = [(1.0, 0)]
     for x in xs[:-1]:
-        before.append(before[-1] * x)
-    after = 1.0
-    for i in range(len(xs) - 1, -1, -1):
-        before[i] *= after
-        after *= xs[i]
-    return before
+        before.append(_scaled(before[-1], x))
+    after = (1.0, 0)
+    others = []
+    for x, (mantissa, exponent) in zip(reversed(xs), reversed(before), strict=True):
+        others.append(_joined(mantissa * after[0], exponent + after[1]))
+        after = _scaled(after, x)
+    return others[::-1]
 
 
 def _cotangent_derivative(order: int, x: float) -> float:
@@ -217,7 +243,7 @@ IEEE: dict[str, Callable[..., object]] = {
 
 _BOTH: dict[str, Callable[..., object]] = {
     "abs": abs, "floor": floor, "digamma": digamma, "polygamma": polygamma, "sum": total, "dot": dot,
-    "prod": math.prod, "max": maximum, "min": minimum, "logsumexp": logsumexp,
+    "prod": prod, "max": maximum, "min": minimum, "logsumexp": logsumexp,
     "norm": lambda xs: math.hypot(*xs), "prod_of_others": prod_of_others,
 }  # fmt: skip
 FAST |= _BOTH | {"power": math.pow}

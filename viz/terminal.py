@@ -1,0 +1,281 @@
+"""Graphs in words: how every picture names nodes and writes numbers, and `tree`, the picture a terminal can show.
+
+It needs the engine and the standard library alone, so it is there when nothing else is installed.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from itertools import chain
+
+from engine import Value
+from engine.graph import topological_order
+from engine.ops import CONSTANT
+from engine.value import node_of, value_formula
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    Row = tuple[str, str, str, str]
+    Line = tuple[Value, float | None, str, str, int]  # a node to print: with its partial, indent, branch and level
+
+LABEL_LIMIT = 40
+OPERAND_LIMIT = 14
+FORMULA_LIMIT = 32
+
+# Wide enough for any number that `number` writes but those beyond 1e±100: columns and boxes keep their width.
+NUMBER_WIDTH = 11
+
+# Deeper levels are drawn in the same columns and carry their number: a chain of a million must not be as wide.
+INDENTED_LEVELS = 16
+NAME_COLUMN_LIMIT = 90
+
+UNICODE_BRANCHES = ("├─ ", "└─ ", "│  ", "   ")
+ASCII_BRANCHES = ("|- ", "`- ", "|  ", "   ")
+
+
+def tree(
+    value: Value | list[Value] | tuple[Value, ...],
+    *,
+    depth: int | None = None,
+    ascii: bool = False,
+    max_nodes: int = 100,
+) -> str:
+    """The graph as text, from the result down to its leaves: name and formula, data, gradient, partial.
+
+    The partial is d consumer / d node, the consumer being the line it hangs from. A node without a label is called by
+    its number in topological order, the same as in `draw`. A node with several consumers is printed once; the others
+    refer to it. Numbers that entered an expression stand in its formula; constants have no gradient and no partial.
+
+    Args:
+        value: the result, or a list or tuple of several.
+        depth: how many levels below the result to show; None for all.
+        ascii: draw with ASCII characters only, and escape all others.
+        max_nodes: how many lines to show at most; the last line says how many nodes are left out.
+
+    Raises:
+        TypeError: it is not a Value, nor a list or tuple of them; a limit is not a whole number.
+        ValueError: the list is empty, or a limit too small.
+
+    >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+    >>> loss = (a * b + 10).tanh()
+    >>> loss.label = "loss"
+    >>> loss.backward()
+    >>> print(tree(loss, ascii=True))
+    node                     data         grad      partial
+    loss = tanh(#5)       0.99933            1
+    `- #5 = #3 + 10             4     0.001341     0.001341
+       `- #3 = a * b           -6     0.001341            1
+          |- a                  2   -0.0040229           -3
+          `- b                 -3    0.0026819            2
+    """
+    depth = None if depth is None else _limit("depth", depth, 0)
+    max_nodes = _limit("max_nodes", max_nodes, 1)
+    outline = _Outline(results(value, "tree"), ASCII_BRANCHES if ascii else UNICODE_BRANCHES)
+    rows = outline.rows(depth, max_nodes)
+    if ascii:
+        rows = [(_in_ascii(name), data, grad, partial) for name, data, grad, partial in rows]
+    lines = _columns([("node", "data", "grad", "partial"), *rows])
+    if outline.left_out:
+        nodes = "node" if outline.left_out == 1 else "nodes"
+        lines.append(f"... {outline.left_out:,} more {nodes} (depth={depth}, max_nodes={max_nodes})")
+    return "\n".join(lines)
+
+
+def _in_ascii(text: str) -> str:
+    return text.replace("…", "...").encode("ascii", "backslashreplace").decode()
+
+
+def _limit(name: str, number: int, least: int) -> int:
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise TypeError(f"{name} must be a whole number; got {number!r}; use {name}={max(least, 10)}")
+    if number < least:
+        raise ValueError(f"{name} must be at least {least}; got {number}; use {name}={max(least, 10)}")
+    return number
+
+
+class _Outline:
+    """The lines of a tree, and how many nodes got none."""
+
+    def __init__(self, roots: tuple[Value, ...], branches: tuple[str, ...]) -> None:
+        self.roots = roots
+        self.branches = branches
+        order = topological_order(*roots)
+        self.numbers = numbered(order)
+        self.uses = dict.fromkeys(roots, 1)
+        for parent, _ in chain.from_iterable(map(_listed, order)):
+            self.uses[parent] = self.uses.get(parent, 0) + 1
+        self.left_out = 0
+
+    def rows(self, depth: int | None, max_nodes: int) -> list[Row]:
+        """One row for each node, depth first; the stack holds what is still to print, the next line on top."""
+        rows: list[Row] = []
+        shown: set[Value] = set()
+        in_full: set[Value] = set()
+        stack: list[Line] = [(root, None, "", "", 0) for root in reversed(self.roots)]
+        while stack and len(rows) < max_nodes:
+            node, partial, indent, branch, level = stack.pop()
+            below = [] if node in in_full else _listed(node)
+            cut = bool(below) and level == depth
+            rows.append(self._row(node, partial, _margin(indent, level) + branch, node in in_full, cut))
+            shown.add(node)
+            if not cut:
+                in_full.add(node)
+                stack += self._lines_below(below, indent, branch, level)
+        self.left_out = len(self.uses) - len(shown)
+        return rows
+
+    def _row(self, node: Value, partial: float | None, margin: str, again: bool, cut: bool) -> Row:
+        slope = "" if partial is None or node.op is CONSTANT else number(partial)
+        name = self._name(node)
+        if again:
+            return (f"{margin}{name} (see above)", "", "", slope)
+        made = f" = {formula(node, self.numbers)}" if node.parents else ""
+        grad = "" if node.op is CONSTANT else number(node.grad)
+        return (f"{margin}{name}{made}{' …' if cut else ''}", number(node.data), grad, slope)
+
+    def _name(self, node: Value) -> str:
+        """What it is called; with its number where another line refers to it."""
+        name = title(node, self.numbers)
+        if node.label and self.uses[node] > 1:
+            name += f" #{self.numbers[node]}"
+        return f"{name} (constant)" if node.op is CONSTANT else name
+
+    def _lines_below(self, below: list[tuple[Value, float]], indent: str, branch: str, level: int) -> Iterator[Line]:
+        fork, last, bar, blank = self.branches
+        deeper = (indent + {"": "", fork: bar, last: blank}[branch])[-3 * INDENTED_LEVELS :]
+        for k, (parent, partial) in enumerate(reversed(below)):
+            yield parent, partial, deeper, fork if k else last, level + 1
+
+
+def _listed(node: Value) -> list[tuple[Value, float]]:
+    """The parents that get a line of their own, with the partials; the other numbers can be read in the formula."""
+    variadic = node.op.variadic
+    return [
+        (parent, partial)
+        for parent, partial in zip(node.parents, node.partials, strict=True)
+        if variadic or parent.op is not CONSTANT or parent.label
+    ]
+
+
+def _margin(indent: str, level: int) -> str:
+    return indent if level <= INDENTED_LEVELS + 1 else f"{level}… {indent}"
+
+
+def _columns(rows: list[Row]) -> list[str]:
+    column = min(NAME_COLUMN_LIMIT, max(_width(name) for name, *_ in rows))
+    return [
+        (name + " " * (column - _width(name)) + "".join(f"  {cell:>{NUMBER_WIDTH}}" for cell in cells)).rstrip()
+        for name, *cells in rows
+    ]
+
+
+def _width(text: str) -> int:
+    """How many columns of a terminal it takes: two for a Chinese character, none for a combining accent."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        2 if unicodedata.east_asian_width(c) in "WF" else unicodedata.category(c) not in ("Mn", "Me", "Cf")
+        for c in text
+    )
+
+
+# --- words that every picture shares
+
+
+def results(value: object, caller: str) -> tuple[Value, ...]:
+    """The nodes a picture starts from, each once.
+
+    Raises:
+        TypeError: it is not a Value, nor a list or tuple of them.
+        ValueError: the list is empty.
+    """
+    values = value if isinstance(value, (list, tuple)) else (value,)
+    if not values:
+        raise ValueError(f"{caller} needs a Value; got an empty {type(value).__name__}; pass at least one")
+    for k, thing in enumerate(values):
+        if not isinstance(thing, Value):
+            where = f" at position {k} of the {type(value).__name__}" if values is value else ""
+            raise TypeError(
+                f"{caller} shows a Value, or a list or tuple of them; got {type(thing).__name__}{where}; "
+                "pass the result of an expression of Values, such as the loss"
+            )
+    return tuple(dict.fromkeys(values))
+
+
+def numbered(order: list[Value]) -> dict[Value, int]:
+    """Each node's number in topological order, from 1: the same for the same graph, in every process."""
+    return {node: k for k, node in enumerate(order, 1)}
+
+
+def number(amount: float) -> str:
+    """Five significant digits, at most 11 characters unless beyond 1e±100.
+
+    >>> number(-6.0), number(0.99932929), number(float("nan")), number(-1.23456789e-12)
+    ('-6', '0.99933', 'nan', '-1.2346e-12')
+    """
+    return f"{amount:.5g}"
+
+
+def title(node: Value, numbers: dict[Value, int]) -> str:
+    """The node's label, or its number."""
+    return visible(node.label) if node.label else f"#{numbers[node]}"
+
+
+def formula(node: Value, numbers: dict[Value, int]) -> str:
+    """How the node was computed, its operands called by label or number: `a * b`, `tanh(#5)`, `dot(8 operands)`.
+
+    >>> a = Value(2.0, label="a")
+    >>> root = (a * a + 1).sqrt()
+    >>> numbers = numbered(topological_order(root))
+    >>> [formula(node, numbers) for node in numbers if node.parents]
+    ['a * a', '#2 + 1', 'sqrt(#4)']
+    """
+    names = [_operand(parent, numbers) for parent in node.parents]
+    # The engine's formulas call operands by label; a copy of the node, with these names as labels, has it use them.
+    relabelled = node_of(node.op, tuple(Value(0.0, name) for name in names), 0.0, node.partials)
+    text = value_formula(relabelled)
+    return text if len(text) <= FORMULA_LIMIT else f"{node.op.name}({len(names)} operands)"
+
+
+def _operand(parent: Value, numbers: dict[Value, int]) -> str:
+    """A short name; of a long dotted one the last parts: `…2.weight.1`."""
+    if not parent.label:
+        return number(parent.data) if parent.op is CONSTANT else f"#{numbers[parent]}"
+    last = parent.label[1 - OPERAND_LIMIT :].partition(".")[2]
+    if len(parent.label) > OPERAND_LIMIT and last:
+        return f"…{visible(last, OPERAND_LIMIT)}"
+    return visible(parent.label, OPERAND_LIMIT)
+
+
+def visible(text: str, limit: int = LABEL_LIMIT) -> str:
+    r"""A label as it can be shown: on one line, no longer than the limit, unprintable characters as escapes.
+
+    That are control characters (XML cannot contain them), lone surrogates (UTF-8 cannot), and marks that change the
+    direction of the text around them. Those that join letters and emoji stay.
+
+    >>> visible("a\nb\0"), visible("layers.0.neurons.12.weight.1", 14)
+    ('a\\nb\\x00', 'layer…weight.1')
+    """
+    text = _shortened(text, limit)
+    if text.isprintable():
+        return text
+    return _shortened("".join(map(_escaped, text)), limit)
+
+
+_JOINERS = "\u200c\u200d"
+
+
+def _escaped(character: str) -> str:
+    if character.isprintable() or character in _JOINERS or unicodedata.category(character) == "Zs":
+        return character
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def _shortened(text: str, limit: int) -> str:
+    """The beginning and the end: the names of parameters differ at both."""
+    if len(text) <= limit:
+        return text
+    end = limit * 3 // 5
+    return f"{text[: limit - 1 - end]}…{text[-end:]}"

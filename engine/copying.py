@@ -35,7 +35,9 @@ def _unknown(root: Value, known: Mapping[int, object], leaves: bool) -> Iterator
             yield node
 
 
-def build(kind: type[V], op: Op, data: float, grad: float, parents: tuple[V, ...], partials: tuple[float, ...], note: Any) -> V:
+def build(
+    kind: type[V], op: Op, data: float, grad: float, parents: tuple[V, ...], partials: tuple[float, ...], note: Any
+) -> V:
     """A node from its fields."""
     node = object.__new__(kind)
     node._data, node._grad, node.op, node.parents, node.partials, node._note = data, grad, op, parents, partials, note

@@ -208,7 +208,9 @@ def polygamma(order: float, x: float) -> float:
     return sign * math.fsum(terms)
 
 
-def _with_corners(function: Callable[[float], float], poles: dict[float, float], beyond: float) -> Callable[[float], float]:
+def _with_corners(
+    function: Callable[[float], float], poles: dict[float, float], beyond: float
+) -> Callable[[float], float]:
     """`function`, with IEEE's answer where Python's raises: a value at each pole, nan outside, inf on overflow."""
 
     def ieee(x: float) -> float:
@@ -232,11 +234,14 @@ FAST: dict[str, Callable[..., object]] = {
 """Python's own functions, which raise at the corners."""
 
 _POLES: dict[str, dict[float, float]] = {
-    "log": {0.0: -INF}, "log2": {0.0: -INF}, "log10": {0.0: -INF}, "log1p": {-1.0: -INF}, "atanh": {1.0: INF, -1.0: -INF},
+    "log": {0.0: -INF}, "log2": {0.0: -INF}, "log10": {0.0: -INF},
+    "log1p": {-1.0: -INF}, "atanh": {1.0: INF, -1.0: -INF},
 }  # fmt: skip
 
 IEEE: dict[str, Callable[..., object]] = {
-    name: function if name in ("atan2", "hypot") else _with_corners(function, _POLES.get(name, {}), INF if name == "lgamma" else NAN)  # type: ignore[arg-type]  # the rest take one float
+    name: _with_corners(function, _POLES.get(name, {}), INF if name == "lgamma" else NAN)  # type: ignore[arg-type]
+    if name not in ("atan2", "hypot")  # the rest take one float, these two never raise
+    else function
     for name, function in FAST.items()
 }  # fmt: skip
 """The same functions with IEEE 754's answers, and arithmetic that never raises."""

@@ -9,14 +9,23 @@ Python raises, an operand that is neither `Value` nor float nor int, a recording
 from __future__ import annotations
 
 from engine.floats import FAST
-from engine.ops import OPS, Op
 from engine.rules import Body
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DUNDERS = {"add": "add", "sub": "sub", "mul": "mul", "div": "truediv", "floordiv": "floordiv", "mod": "mod", "pow": "pow"}
+    from engine.ops import Op
+
+DUNDERS = {
+    "add": "add",
+    "sub": "sub",
+    "mul": "mul",
+    "div": "truediv",
+    "floordiv": "floordiv",
+    "mod": "mod",
+    "pow": "pow",
+}
 """Operators between two numbers, by Python's name for them: each has a reflected form."""
 
 UNARY_DUNDERS = {"neg": "__neg__", "abs": "__abs__"}

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+    from collections.abc import Callable, Generator
     from types import TracebackType
     from typing import ParamSpec, TypeVar
 
@@ -59,7 +59,9 @@ class Mode:
         _frame.set((active() - self._removes | self._adds, before))
         _count(+1)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         frame = _frame.get()
         if frame:  # a generator may be closed in another context than it entered in: that one is over
             _frame.set(frame[1])
@@ -89,7 +91,7 @@ class Mode:
 
         else:
 
-            def run(*args: P.args, **kwargs: P.kwargs) -> object:  # type: ignore[misc]
+            def run(*args: P.args, **kwargs: P.kwargs) -> object:  # type: ignore[misc]  # the same
                 with mode():
                     return function(*args, **kwargs)
 
@@ -103,11 +105,11 @@ def _resume_inside(mode: type[Mode], generator: Generator[object, object, object
         while True:
             try:
                 with mode():
-                    value = resume(argument)  # type: ignore[arg-type]
+                    value = resume(argument)
             except StopIteration as stop:
                 return stop.value
             try:
-                argument, resume = (yield value), generator.send  # type: ignore[assignment]
+                argument, resume = (yield value), generator.send
             except GeneratorExit:
                 raise
             except BaseException as error:  # thrown in by the caller: it belongs inside

@@ -80,7 +80,7 @@ class Op:
         self.operands = operands
         self.defaults = defaults or {}
         self.symbol = symbol or name
-        self.domain: tuple[Interval, ...] = domain if isinstance(domain[0], tuple) else (domain,) * len(operands)  # type: ignore[assignment]  # an interval or one for each operand
+        self.domain = domain if isinstance(domain[0], tuple) else (domain,) * len(operands)
         self.kinks = kinks
         self.special = tuple(point if isinstance(point, tuple) else (point,) for point in special)
         self.variadic = variadic
@@ -145,9 +145,11 @@ _TABLE = (
        special=(0.0, -0.0, 1e-300, -1e300, -INF, NAN)),
     Op("sign", "where(x > 0, 1, where(x < 0, -1, x))", ("0",), "-1, 0 or 1", kinks=("x",),
        special=(0.0, -3.0, INF, NAN)),
-    Op("floor", "floor(x)", ("0",), "largest integer that is not larger", kinks=("(x - floor(x)) * (floor(x + 1) - x)",),
+    Op("floor", "floor(x)", ("0",), "largest integer that is not larger",
+       kinks=("(x - floor(x)) * (floor(x + 1) - x)",),
        special=(0.0, 2.0, -0.5, 1e300, INF, -INF, NAN)),
-    Op("ceil", "-floor(-x)", ("0",), "smallest integer that is not smaller", kinks=("(x - floor(x)) * (floor(x + 1) - x)",),
+    Op("ceil", "-floor(-x)", ("0",), "smallest integer that is not smaller",
+       kinks=("(x - floor(x)) * (floor(x + 1) - x)",),
        special=(0.0, 2.0, -0.5, 1e300, INF, -INF, NAN)),
     Op("square", "x * x", ("2 * x",), "x squared", special=(0.0, -3.0, 1e200, 1e-200, NAN)),
     Op("reciprocal", "1 / x", ("-z * z",), "1/x", kinks=("x",), special=(0.0, -0.0, 1e200, -1e-200, INF, NAN)),

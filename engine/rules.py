@@ -22,8 +22,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-Expression = str | float | tuple[object, ...]
-"""An operand's name, a number, or an operation applied to expressions: `("add", "x", ("exp", "y"))`."""
+    # An operand's name, a number, or an operation applied to expressions: `("add", "x", ("exp", "y"))`.
+    Expression = str | float | tuple["Expression", ...]
 
 _BINARY = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.FloorDiv: "floordiv", ast.Mod: "mod",
            ast.Pow: "pow"}  # fmt: skip
@@ -53,8 +53,10 @@ def parse(op: Op, text: str) -> Expression:
     names = {*op.operands, "z"} | ({"x", "y", "n"} if op.variadic else set())
 
     def fail(what: str) -> RuleError:
-        return RuleError(f"operation {op.name!r}: {what}, in the rule {text!r}; a rule may use {sorted(names)}, numbers "
-                         "and the operations of the table")  # fmt: skip
+        return RuleError(
+            f"operation {op.name!r}: {what}, in the rule {text!r}; "
+            f"a rule may use {sorted(names)}, numbers and the operations of the table"
+        )
 
     def convert(node: ast.AST) -> Expression:
         match node:
@@ -90,7 +92,7 @@ def parse(op: Op, text: str) -> Expression:
         tree = compile(text, "<rule>", "eval", ast.PyCF_ONLY_AST)
     except SyntaxError as error:
         raise fail(f"syntax error ({error.msg})") from None
-    return convert(tree.body)
+    return convert(tree.body)  # type: ignore[attr-defined]  # the node of mode "eval" has a body
 
 
 def validate(table: Mapping[str, Op] = OPS) -> None:
@@ -102,14 +104,20 @@ def validate(table: Mapping[str, Op] = OPS) -> None:
     """
     for op in table.values():
         if len(op.partials) != len(op.operands):
-            raise RuleError(f"operation {op.name!r}: it has {len(op.operands)} operands and {len(op.partials)} partials; "
-                            "give one rule for each operand, in order")  # fmt: skip
+            raise RuleError(
+                f"operation {op.name!r}: it has {len(op.operands)} operands and {len(op.partials)} partials; "
+                "give one rule for each operand, in order"
+            )
         if len(op.domain) != len(op.operands):
-            raise RuleError(f"operation {op.name!r}: {len(op.domain)} domains for {len(op.operands)} operands; give one "
-                            "interval, or one for each operand")  # fmt: skip
+            raise RuleError(
+                f"operation {op.name!r}: {len(op.domain)} domains for {len(op.operands)} operands; "
+                "give one interval, or one for each operand"
+            )
         if op.value.startswith(op.name + "(") and op.name not in FAST and op.name != "where":
-            raise RuleError(f"operation {op.name!r}: its value {op.value!r} calls itself, and there is no primitive of "
-                            "that name; write it in other operations, or add it to engine/floats.py")  # fmt: skip
+            raise RuleError(
+                f"operation {op.name!r}: its value {op.value!r} calls itself, and there is no primitive of that name; "
+                "write it in other operations, or add it to engine/floats.py"
+            )
         for text in (op.value, *op.partials, *op.kinks):
             parse(op, text)
 
@@ -138,7 +146,7 @@ _CALLS = {
 _NEVER_RAISES = {"add", "sub", "mul", "neg", "abs", "where", *_COMPARE.values()}
 
 
-def spell(expression: Expression, style: str, known: Mapping[Expression, str]) -> str:
+def spell(expression: Expression, style: str, known: Mapping[Expression, str] | Mapping[str, str]) -> str:
     """An expression as text, in the style `formula`, `fast` or `ieee`.
 
     `known` gives the text of names, and of subexpressions that already have a variable.
@@ -147,13 +155,13 @@ def spell(expression: Expression, style: str, known: Mapping[Expression, str]) -
     '(a + 1) * b'
     """
 
-    def inside(part: object, binding: int) -> str:
-        text, own = write(part)  # type: ignore[arg-type]  # parts of an expression are expressions
+    def inside(part: Expression, binding: int) -> str:
+        text, own = write(part)
         return text if own >= binding else f"({text})"
 
     def write(part: Expression) -> tuple[str, int]:
         if part in known:
-            return known[part], _ATOM
+            return known[part], _ATOM  # type: ignore[index]  # either mapping has it
         if isinstance(part, str):
             return part, _ATOM
         if isinstance(part, float):
@@ -214,15 +222,15 @@ def expand(expression: Expression, bound: Mapping[str, Expression]) -> Expressio
     name, *parts = expression
     assert isinstance(name, str)
     if _is_reduction(name):
-        parts = [part if part in _LISTS else expand(part, {**bound, "xs": "x"}) for part in parts]  # type: ignore[arg-type]
+        parts = [part if part in _LISTS else expand(part, {**bound, "xs": "x"}) for part in parts]
     else:
-        parts = [expand(part, bound) for part in parts]  # type: ignore[arg-type]
+        parts = [expand(part, bound) for part in parts]
     if name == "pow" and parts[1] == 2.0:
         return ("mul", parts[0], parts[0])
     if name in FAST or name in _INFIX or name in ("neg", "where"):
         return (name, *parts)
     op = OPS[name]
-    return expand(parse(op, op.value), dict(zip(op.operands, parts, strict=True)))  # type: ignore[arg-type]
+    return expand(parse(op, op.value), dict(zip(op.operands, parts, strict=True)))
 
 
 def _count_uses(expression: Expression, counts: dict[Expression, int]) -> None:
@@ -230,7 +238,7 @@ def _count_uses(expression: Expression, counts: dict[Expression, int]) -> None:
     if isinstance(expression, tuple):
         if expression not in counts:
             for part in expression[1:]:
-                _count_uses(part, counts)  # type: ignore[arg-type]
+                _count_uses(part, counts)
         counts[expression] = counts.get(expression, 0) + 1
 
 
@@ -239,7 +247,7 @@ def _always_evaluated(expression: Expression) -> Iterator[Expression]:
     if isinstance(expression, tuple):
         yield expression
         for part in expression[1:2] if expression[0] == "where" else expression[1:]:
-            yield from _always_evaluated(part)  # type: ignore[arg-type]
+            yield from _always_evaluated(part)
 
 
 def _names(expression: Expression) -> set[str]:
@@ -249,7 +257,7 @@ def _names(expression: Expression) -> set[str]:
     names: set[str] = set()
     if isinstance(expression, tuple):
         for part in expression[1:]:
-            names |= _names(part)  # type: ignore[arg-type]
+            names |= _names(part)
         if _is_reduction(str(expression[0])):
             names -= _ELEMENTS
     return names
@@ -269,7 +277,9 @@ class Body:
         for root in (value, *partials.values()):
             _count_uses(root, counts)
         certain = {part for root in (value, *partials.values()) for part in _always_evaluated(root)}
-        shared = [part for part, count in counts.items() if part in certain and part != value and self._moves(part, count, op)]
+        shared = [
+            part for part, count in counts.items() if part in certain and part != value and self._moves(part, count, op)
+        ]
         for part in shared:
             if "z" not in _names(part):
                 self._assign(part, f"t{len(self._known)}")
@@ -277,7 +287,7 @@ class Body:
         for part in shared:
             if "z" in _names(part):
                 self._assign(part, f"t{len(self._known)}")
-        self.raises = any(part[0] not in _NEVER_RAISES for part in counts)  # type: ignore[index]
+        self.raises = any(isinstance(part, tuple) and part[0] not in _NEVER_RAISES for part in counts)
         self.partials = {k: self._vector(e, op) if op.variadic else self._text(e) for k, e in partials.items()}
 
     @staticmethod

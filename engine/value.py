@@ -156,7 +156,8 @@ class Value(Methods):
         start = real(upstream)
         if self.op is CONSTANT:
             raise RuntimeError(
-                f"a constant has no graph to go back through: got {self!r}; compute it from Values, and outside no_grad()"
+                f"a constant has no graph to go back through: got {self!r}; "
+                "compute it from Values, and outside no_grad()"
             )
         order = topological_order(self)
         leaves = [node for node in order if not node.parents]
@@ -310,7 +311,7 @@ def real(number: object) -> float:
         OverflowError: an int that no float can hold.
     """
     if number.__class__ is float:
-        return number  # type: ignore[return-value]
+        return number
     if isinstance(number, Value):
         return number._data
     if not _is_real(number):
@@ -331,7 +332,9 @@ def _is_real(number: object) -> bool:
         return True
     from numbers import Real
 
-    return isinstance(number, Real) or (type(number).__module__ == "numpy" and type(number).__name__ in ("bool", "bool_"))
+    return isinstance(number, Real) or (
+        type(number).__module__ == "numpy" and type(number).__name__ in ("bool", "bool_")
+    )
 
 
 def is_operand(thing: object) -> bool:
@@ -425,7 +428,7 @@ def listed(things: Iterable[object], op: Op) -> tuple[object, ...]:
         TypeError: they cannot be iterated over.
     """
     if things.__class__ is tuple:
-        return things  # type: ignore[return-value]
+        return things
     try:
         iterator = iter(things)
     except TypeError:
@@ -506,8 +509,7 @@ def _check_forward(op: Op, parents: tuple[Value, ...], data: float) -> None:
     operands = ", ".join(repr(parent) for parent in parents[:10]) + (", ..." if len(parents) > 10 else "")
     file, line = _calling_line()
     raise AnomalyError(
-        f"{op.name} gave {data} from {operands}, at {file}:{line}; "
-        "keep its operands inside its domain, or clip them"
+        f"{op.name} gave {data} from {operands}, at {file}:{line}; keep its operands inside its domain, or clip them"
     )
 
 

@@ -94,8 +94,10 @@ TRUTH: dict[str, Callable[..., Any]] = {
     "relu": lambda x: max(x, 0),
     "leaky_relu": lambda x, slope: x if x > 0 else slope * x,
     "elu": lambda x, alpha: x if x > 0 else alpha * mp.expm1(x),
-    "selu": lambda x: mp.mpf("1.0507009873554804934193349852946")
-    * (x if x > 0 else mp.mpf("1.6732632423543772848170429916717") * mp.expm1(x)),
+    "selu": lambda x: (
+        mp.mpf("1.0507009873554804934193349852946")
+        * (x if x > 0 else mp.mpf("1.6732632423543772848170429916717") * mp.expm1(x))
+    ),
     "gelu": lambda x: x * mp.erfc(-x / mp.sqrt(2)) / 2,
     "silu": lambda x: x / (1 + mp.exp(-x)),
     "mish": lambda x: x * mp.tanh(mp.log(1 + mp.exp(x))),

@@ -19,6 +19,7 @@ import viz
 from engine import Value, constant, functions
 from engine.graph import topological_order
 from viz import layout
+from viz.diagram import _label
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -31,7 +32,7 @@ format=${{1#-T}}; shift
 exec {sys.executable} -P -c '{layout._PYGRAPHVIZ}' "$format" "$@"
 """
 SLOW = "#!/bin/sh\nexec /bin/sleep 60\n"
-BROKEN = "#!/bin/sh\necho 'Format: \"svg\" not recognized' >&2\nexit 3\n"
+BROKEN = "#!/bin/sh\necho '<svg half a picture'\necho 'Format: \"svg\" not recognized' >&2\nexit 3\n"
 
 
 @pytest.fixture
@@ -316,6 +317,11 @@ def test_any_labels_are_shown_as_text(labels):
             assert shown.rstrip() == line.replace("\u00a0", " ").rstrip()
 
 
+def test_a_label_is_never_taken_for_html():
+    quote = pytest.importorskip("graphviz.quoting").quote
+    assert quote(_label("<b>")) == '"<b>"'
+
+
 def test_ids_differ_between_pictures_and_agree_between_runs():
     def ids(value: Value) -> list[str]:
         return [element.get("id") for element in ET.fromstring(svg_of(value)).iter() if element.get("id")]
@@ -395,6 +401,13 @@ def test_without_any_layout(only, tmp_path):
 
 def test_a_broken_program_is_replaced_by_the_package(only):
     only(BROKEN, True)
+    assert len(parse(svg_of(expression()))[0]) == 6
+
+
+def test_files_in_the_current_folder_do_not_stand_in_for_modules(only, tmp_path, monkeypatch):
+    only(None, True)
+    (tmp_path / "pygraphviz.py").write_text("raise SystemExit('taken for the package')")
+    monkeypatch.chdir(tmp_path)
     assert len(parse(svg_of(expression()))[0]) == 6
 
 

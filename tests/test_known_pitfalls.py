@@ -354,7 +354,9 @@ PITFALLS: list[tuple[str, Callable[[Make], None], Make]] = [
 @pytest.mark.parametrize(("check", "faulty"), [row[1:] for row in PITFALLS], ids=[row[0] for row in PITFALLS])
 def test_it_does_not_happen_here(check: Callable[[Make], None], faulty: Make) -> None:
     check(Value)
-    with pytest.raises((AssertionError, ArithmeticError, AttributeError, RecursionError, TypeError, pytest.fail.Exception)):
+    with pytest.raises(
+        (AssertionError, ArithmeticError, AttributeError, RecursionError, TypeError, pytest.fail.Exception)
+    ):
         check(faulty)
 
 

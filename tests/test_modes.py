@@ -199,7 +199,10 @@ def test_detect_anomaly_backward_names_the_line() -> None:
     with record_source():
         x = Value(0.0, label="x")
         y = x.sqrt()
-    with detect_anomaly(), pytest.raises(AnomalyError, match=r"sqrt gave the gradient inf to its operand .*'x'.*made at .*test_modes.py:"):
+    with (
+        detect_anomaly(),
+        pytest.raises(AnomalyError, match=r"sqrt gave the gradient inf to its operand .*'x'.*made at .*test_modes.py:"),
+    ):
         (y * 2).backward()
     with detect_anomaly():
         quiet = Value(3.0) ** 2

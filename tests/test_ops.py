@@ -1,4 +1,4 @@
-"""Every operation of the table, at ordinary, special and kink points, against mpmath, PyTorch and finite differences."""
+"""Every operation, at ordinary, special and kink points, against mpmath, PyTorch and finite differences."""
 
 from __future__ import annotations
 
@@ -118,7 +118,9 @@ def test_value_and_partials_are_pytorchs(op: Op) -> None:
         assert close(value, want, relative, 1e-15), f"{where} is {want!r} in PyTorch, not {value!r}"
         for k, (partial, wanted) in enumerate(zip(partials, wanted_partials, strict=True)):
             if not math.isnan(wanted):
-                assert close(partial, wanted, relative, 1e-15), f"{where}[{k}] is {wanted!r} in PyTorch, not {partial!r}"
+                assert close(partial, wanted, relative, 1e-15), (
+                    f"{where}[{k}] is {wanted!r} in PyTorch, not {partial!r}"
+                )
 
 
 @ALL_OPS

@@ -21,7 +21,9 @@ from engine.ops import CONSTANT, LEAF, find
 from engine.value import operand_names, partial_formulas, value_formula
 
 
-@pytest.mark.parametrize("number", [2, 2.0, True, np.float64(2), np.float32(2), np.int64(2), np.bool_(True), fractions.Fraction(2)])
+@pytest.mark.parametrize(
+    "number", [2, 2.0, True, np.float64(2), np.float32(2), np.int64(2), np.bool_(True), fractions.Fraction(2)]
+)
 def test_real_numbers_are_accepted_and_become_floats(number: Any) -> None:
     for value in (Value(number), Value(1.0) * number, number * Value(1.0)):
         assert type(value.data) is float
@@ -119,13 +121,24 @@ def test_formulas() -> None:
     assert partial_formulas(a**b, "p") == ["where(b == 0, 0, b * a ** (b - 1))",
                                            "where((a == 0) * (b >= 0), 0, p * log(a))"]  # fmt: skip
     assert partial_formulas(functions.mean([a, b])) == ["1 / 2", "1 / 2"]
-    assert partial_formulas(functions.max([a, Value(0.0)])) == ["(a == z) / sum(x1..x2 == z)"] + ["(x2 == z) / sum(x1..x2 == z)"]
+    assert partial_formulas(functions.max([a, Value(0.0)])) == [
+        "(a == z) / sum(x1..x2 == z)",
+        "(x2 == z) / sum(x1..x2 == z)",
+    ]
     assert operand_names(a * Value(1.0)) == ["a", "y"]
 
 
 def test_operators_with_numbers_on_either_side() -> None:
     x = 2.5
-    for symbol in (operator.add, operator.sub, operator.mul, operator.truediv, operator.pow, operator.floordiv, operator.mod):
+    for symbol in (
+        operator.add,
+        operator.sub,
+        operator.mul,
+        operator.truediv,
+        operator.pow,
+        operator.floordiv,
+        operator.mod,
+    ):
         for number in (3, 0.5):
             assert symbol(Value(x), number).data == symbol(x, number)
             assert symbol(number, Value(x)).data == symbol(number, x)
@@ -142,7 +155,7 @@ def test_operators_with_numbers_on_either_side() -> None:
 
 def test_comparisons_compare_data_and_equality_is_identity() -> None:
     a, b = Value(1.0), Value(2.0)
-    assert a < b and a <= b and b > a and b >= a and a < 2 and 0 < a and not a > b and a <= 1
+    assert a < b and a <= b and b > a and b >= a and a < 2 and a > 0 and not a > b and a <= 1
     assert a != Value(1.0)
     assert a == a
     assert len({a, Value(1.0)}) == 2
@@ -152,7 +165,12 @@ def test_comparisons_compare_data_and_equality_is_identity() -> None:
 
 def test_leaving_the_graph() -> None:
     v = Value(-2.5)
-    assert (float(v), int(v), round(v), round(Value(2.345), 2)) == (-2.5, -2, -2, 2.35 if round(2.345, 2) == 2.35 else 2.34)
+    assert (float(v), int(v), round(v), round(Value(2.345), 2)) == (
+        -2.5,
+        -2,
+        -2,
+        2.35 if round(2.345, 2) == 2.35 else 2.34,
+    )
     assert (math.floor(v), math.ceil(v), math.trunc(v)) == (-3, -2, -2)
     assert v
     assert not Value(0.0)
@@ -177,7 +195,9 @@ def test_variadic_functions_take_any_iterable() -> None:
     assert functions.dot([], []).data == 0.0
     assert functions.logsumexp([]).data == -math.inf
     for name in ("max", "min", "mean", "var"):
-        with pytest.raises(ValueError, match=f"{name} of no operands has no value; got an empty list; pass at least one"):
+        with pytest.raises(
+            ValueError, match=f"{name} of no operands has no value; got an empty list; pass at least one"
+        ):
             getattr(functions, name)([])
     with pytest.raises(ValueError, match=r"dot takes lists of equal length; got lengths 1 and 2; give each"):
         functions.dot([x], [1.0, 2.0])
@@ -326,7 +346,14 @@ def test_numpy_arrays_of_values() -> None:
 
 def test_numpy_scalars_and_arrays_on_either_side() -> None:
     v = Value(3.0)
-    for result in (np.float64(2) * v, v * np.float64(2), np.float32(2) * v, np.int64(2) * v, np.array(2.0) * v, v * np.array(2.0)):
+    for result in (
+        np.float64(2) * v,
+        v * np.float64(2),
+        np.float32(2) * v,
+        np.int64(2) * v,
+        np.array(2.0) * v,
+        v * np.array(2.0),
+    ):
         assert isinstance(result, Value)
         assert result.data == 6.0
     for result in (v + np.array([1.0, 2.0]), np.array([1.0, 2.0]) + v):

@@ -1,0 +1,177 @@
+"""Neurons, layers of them, and multi-layer perceptrons: lists in, lists out, always."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from random import Random
+
+from engine import Value
+from engine.functions import dot
+from engine.value import operand
+from nn import activations, initializers
+from nn.activations import Activation
+from nn.initializers import Initializer
+from nn.module import Module
+
+Number = Value | float
+
+
+class Neuron(Module):
+    """One neuron: activation(w1 x1 + ... + wn xn + bias).
+
+    Args:
+        inputs: how many numbers it takes, at least 1.
+        activation: a name (`"sigmoid"`) or a function of a Value.
+        bias: whether it adds a bias.
+        initializer: for the weights, a name or a function; see `nn.initializers`. Biases start at zero.
+        generator, seed: where random weights come from; give one of them to have the same weights on every run.
+        fan_out: how many neurons stand beside it, for initialisers that ask.
+
+    Raises:
+        ValueError: a count that is not a positive whole number, an unknown name; at the call, a wrong number of inputs.
+
+    >>> neuron = Neuron(2, "tanh", seed=0)
+    >>> len(neuron.parameters()), neuron([1.0, 2.0]).op.name
+    (3, 'tanh')
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        activation: str | Activation = "linear",
+        *,
+        bias: bool = True,
+        initializer: str | Initializer = "glorot_uniform",
+        generator: Random | None = None,
+        seed: int | None = None,
+        fan_out: int = 1,
+    ) -> None:
+        size = _positive(inputs, "inputs")
+        draw, source = initializers.find(initializer), initializers.random_generator(generator, seed)
+        self.weight = [Value(draw(source, size, fan_out)) for _ in range(size)]
+        self.bias = Value(0.0) if bias else None
+        self.activation = activations.find(activation)
+
+    def forward(self, inputs: Iterable[Number]) -> Value:
+        return self.respond(_checked(self, inputs, len(self.weight)))
+
+    def respond(self, inputs: Sequence[Value]) -> Value:
+        """The output for inputs that were checked already: a layer checks once for all its neurons."""
+        total = dot(self.weight, inputs)
+        return self.activation(total if self.bias is None else total + self.bias)
+
+    def __repr__(self) -> str:
+        return f"Neuron({len(self.weight)} inputs, {_name(self.activation)})"
+
+
+class Layer(Module):
+    """Neurons side by side on the same inputs: a dense layer.
+
+    Args and errors are those of `Neuron`; `outputs` is the number of neurons.
+
+    >>> layer = Layer(2, 3, "relu", seed=0)
+    >>> len(layer([1.0, -1.0])), layer
+    (3, Layer(2 -> 3, relu))
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        activation: str | Activation = "linear",
+        *,
+        bias: bool = True,
+        initializer: str | Initializer = "glorot_uniform",
+        generator: Random | None = None,
+        seed: int | None = None,
+    ) -> None:
+        width = _positive(outputs, "outputs")
+        source = initializers.random_generator(generator, seed)
+        self.inputs = _positive(inputs, "inputs")
+        self.neurons = [
+            Neuron(inputs, activation, bias=bias, initializer=initializer, generator=source, fan_out=width)
+            for _ in range(width)
+        ]
+
+    def forward(self, inputs: Iterable[Number]) -> list[Value]:
+        checked = _checked(self, inputs, self.inputs)
+        return [neuron.respond(checked) for neuron in self.neurons]
+
+    def __repr__(self) -> str:
+        return f"Layer({self.inputs} -> {len(self.neurons)}, {_name(self.neurons[0].activation)})"
+
+
+class MLP(Module):
+    """Layers one after the other: a multi-layer perceptron.
+
+    Args:
+        inputs: how many numbers it takes.
+        sizes: the width of each layer, at least one layer.
+        activation: of all layers but the last.
+        output_activation: of the last.
+        bias, initializer, generator, seed: as for `Neuron`.
+
+    Raises:
+        ValueError: as for `Neuron`, and for no sizes at all. A wrong number of inputs names the layer.
+
+    >>> model = MLP(2, [16, 16, 1], seed=0)
+    >>> model
+    MLP(2 -> 16 relu -> 16 relu -> 1 linear, 337 parameters)
+    >>> [name for name, _ in model.named_parameters()][17]
+    'layers.0.neurons.5.bias'
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        sizes: Sequence[int],
+        activation: str | Activation = "relu",
+        output_activation: str | Activation = "linear",
+        *,
+        bias: bool = True,
+        initializer: str | Initializer = "glorot_uniform",
+        generator: Random | None = None,
+        seed: int | None = None,
+    ) -> None:
+        if isinstance(sizes, int) or not len(sizes):
+            raise ValueError(f"an MLP needs the sizes of its layers; got {sizes!r}; pass a list such as [16, 16, 1]")
+        source = initializers.random_generator(generator, seed)
+        names = [activation] * (len(sizes) - 1) + [output_activation]
+        self.layers = [
+            Layer(fan_in, width, name, bias=bias, initializer=initializer, generator=source)
+            for fan_in, width, name in zip([inputs, *sizes[:-1]], sizes, names, strict=True)
+        ]
+
+    def forward(self, inputs: Iterable[Number]) -> list[Value]:
+        outputs = inputs
+        for layer in self.layers:
+            outputs = layer(outputs)
+        return list(outputs)  # type: ignore[arg-type]  # a layer's outputs are Values
+
+    def __repr__(self) -> str:
+        steps = [f"{len(layer.neurons)} {_name(layer.neurons[0].activation)}" for layer in self.layers]
+        return f"MLP({' -> '.join([str(self.layers[0].inputs), *steps])}, {len(self.parameters())} parameters)"
+
+
+def _positive(count: int, what: str) -> int:
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise ValueError(f"{what} must be a positive whole number; got {count!r}; use 1 or more")
+    return count
+
+
+def _checked(module: Module, inputs: Iterable[Number], expected: int) -> list[Value]:
+    """The inputs as Values, numbers as constants, when there are as many as the module takes."""
+    who = f"{module.name} {module!r}" if module.name else repr(module)
+    try:
+        things = list(inputs)
+    except TypeError:
+        raise ValueError(f"{who} takes a list of {expected} numbers; got {inputs!r}; put it in a list") from None
+    if len(things) != expected:
+        raise ValueError(
+            f"{who} takes {expected} numbers; got {len(things)}; match the list to the layer, or the layer to it"
+        )
+    return [operand(thing) for thing in things]
+
+
+def _name(function: Activation) -> str:
+    return getattr(function, "__name__", repr(function))

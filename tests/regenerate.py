@@ -1,0 +1,85 @@
+"""Write the files that follow from the operation table: the type stub, and the README's list of operations.
+
+    python tests/regenerate.py
+
+`test_documents.py` keeps them equal to the table.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine import OPS, Op
+from engine.generate import DUNDERS, UNARY_DUNDERS, method_names
+
+ROOT = Path(__file__).parent.parent
+STUB = ROOT / "engine" / "generated.pyi"
+README = ROOT / "README.md"
+BEGIN, END = "<!-- operations: from engine/ops.py -->\n", "<!-- end of operations -->\n"
+
+
+def stub() -> str:
+    """What type checkers see of the methods and functions that come from the table."""
+    lines = [
+        "# Written by tests/regenerate.py from engine/ops.py: types of the generated methods and functions.",
+        "from collections.abc import Iterable",
+        "",
+        "from engine.value import Value",
+        "",
+        "Number = Value | float",
+        "",
+        "class Methods:",
+    ]
+    for op in OPS.values():
+        for name in method_names(op):
+            rest = (
+                "other: float"
+                if name.startswith("__r")
+                else _parameters(op, ["other"] if len(op.operands) == 2 else None)
+            )
+            joined = f", {rest}" if rest else ""
+            lines.append(f"    def {name}(self{joined}) -> Value: ...")
+    lines.append("")
+    for op in OPS.values():
+        lines.append(f"def {op.name}({_parameters(op, None, 0)}) -> Value: ...")
+    return "\n".join(lines) + "\n"
+
+
+def _parameters(op: Op, names: list[str] | None, start: int = 1) -> str:
+    kind = "Iterable[Number]" if op.variadic else "Number"
+    parts = []
+    for name in op.operands[start:]:
+        shown = names[0] if names and name not in op.defaults else name
+        parts.append(f"{shown}: {kind}" + (" = ..." if name in op.defaults else ""))
+    return ", ".join(parts)
+
+
+def table() -> str:
+    """The list of operations for the README."""
+    rows = ["| operation | value z | partials | what it is |", "|---|---|---|---|"]
+    for op in OPS.values():
+        if op.name in DUNDERS:
+            call = f"`x {op.symbol} y`"
+        elif op.name in UNARY_DUNDERS:
+            call = "`-x`" if op.name == "neg" else "`abs(x)`"
+        else:
+            call = f"`{op.name}({', '.join(op.operands)})`"
+        partials = "<br>".join(f"`{rule}`" for rule in op.partials)
+        rows.append(
+            f"| {call} | `{op.value}` | {partials} | {op.doc} |".replace("|x|", "\\|x\\|").replace(
+                "|gamma(x)|", "\\|gamma(x)\\|"
+            )
+        )
+    return "\n".join(rows) + "\n"
+
+
+def readme() -> str:
+    text = README.read_text()
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return before + BEGIN + table() + END + after
+
+
+if __name__ == "__main__":
+    STUB.write_text(stub())
+    README.write_text(readme())

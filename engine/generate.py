@@ -39,6 +39,7 @@ def names_in_code() -> dict[str, object]:
 def parameters(op: Op, first: str | None = None) -> str:
     """The parameter list of the function or method: operands, with their defaults.
 
+    >>> from engine.ops import OPS
     >>> parameters(OPS["clip"], "self")
     'self, low=-inf, high=inf'
     """
@@ -168,6 +169,7 @@ def _function(op: Op) -> Iterator[str]:
 def method_names(op: Op) -> list[str]:
     """The methods of `Value` that an operation provides; the reflected operator, and aliases, come last.
 
+    >>> from engine.ops import OPS
     >>> method_names(OPS["mul"]), method_names(OPS["asin"]), method_names(OPS["sum"])
     (['__mul__', '__rmul__'], ['asin', 'arcsin'], [])
     """

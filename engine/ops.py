@@ -38,6 +38,7 @@ class Op:
         name: the name of the free function and, unless `method` is false, of the method.
         value: the rule for the result z.
         partials: the rule for dz/d(operand), one for each operand; for a variadic operation, one for each list.
+        textbook: the same as people know it, for formulas: equal away from corners, but not as accurate.
         doc: what it computes, in one line.
         operands: the operands' names; an operand with a number in `defaults` may be left out.
         symbol: what a formula shows: `+` between operands, or a function's name.
@@ -52,7 +53,7 @@ class Op:
 
     __slots__ = (
         "aliases", "defaults", "doc", "domain", "empty", "kinks", "method", "name", "operands", "partials",
-        "special", "symbol", "value", "variadic",
+        "special", "symbol", "textbook", "value", "variadic",
     )  # fmt: skip
 
     def __init__(
@@ -62,6 +63,7 @@ class Op:
         partials: tuple[str, ...],
         doc: str,
         *,
+        textbook: tuple[str, ...] | None = None,
         operands: tuple[str, ...] = ("x",),
         defaults: dict[str, float] | None = None,
         symbol: str | None = None,
@@ -76,6 +78,7 @@ class Op:
         self.name = name
         self.value = value
         self.partials = partials
+        self.textbook = textbook or partials
         self.doc = doc
         self.operands = operands
         self.defaults = defaults or {}
@@ -136,6 +139,7 @@ _TABLE = (
        special=((7.5, 2.0), (-7.5, 2.0), (7.5, -2.0), (0.0, 3.0), (1.0, 0.0), (NAN, 2.0))),
     Op("pow", "x ** y", ("where(y == 0, 0, y * x ** (y - 1))",
                          "where((x == 0) * (y >= 0), 0, z * log(x))"), "power", operands=XY, symbol="**",
+       textbook=("y * x ** (y - 1)", "z * log(x)"),
        domain=(POSITIVE, REAL), kinks=("x",),
        special=((0.0, 0.0), (0.0, 0.5), (0.0, 1.0), (0.0, 2.0), (0.0, -1.0), (-8.0, 3.0), (-8.0, 2.0), (-8.0, -1.0),
                 (-8.0, 1 / 3), (2.0, 0.0), (-2.0, 0.0), (1e200, 2.0), (-1e200, 3.0), (1e-200, 2.0), (1e-200, -2.0),
@@ -175,31 +179,40 @@ _TABLE = (
     Op("tan", "tan(x)", ("1 + z * z",), "tangent of x in radians", kinks=("cos(x)",),
        special=(0.0, 1.5, 1.5707, -3.0, INF, NAN)),
     Op("asin", "asin(x)", ("1 / sqrt((1 - x) * (1 + x))",), "inverse sine, in radians", domain=UNIT,
+       textbook=("1 / sqrt(1 - x ** 2)",),
        kinks=("(1 - x) * (1 + x)",), aliases=("arcsin",),
        special=(0.0, 0.999999999, -0.999999999, 1.0, -1.0, 2.0, NAN)),
     Op("acos", "acos(x)", ("-1 / sqrt((1 - x) * (1 + x))",), "inverse cosine, in radians", domain=UNIT,
+       textbook=("-1 / sqrt(1 - x ** 2)",),
        kinks=("(1 - x) * (1 + x)",), aliases=("arccos",),
        special=(0.0, 0.999999999, -0.999999999, 1.0, -1.0, 2.0, NAN)),
-    Op("atan", "atan(x)", ("1 / (1 + x * x)",), "inverse tangent, in radians", aliases=("arctan",),
+    Op("atan", "atan(x)", ("1 / (1 + x * x)",), "inverse tangent, in radians", textbook=("1 / (1 + x ** 2)",),
+       aliases=("arctan",),
        special=(0.0, 1e-10, 1e10, -1e200, INF, NAN)),
     Op("sinh", "sinh(x)", ("cosh(x)",), "hyperbolic sine", special=(0.0, 1e-10, 20.0, -700.0, 1000.0, -INF, NAN)),
     Op("cosh", "cosh(x)", ("sinh(x)",), "hyperbolic cosine", special=(0.0, 1e-10, 20.0, -700.0, 1000.0, -INF, NAN)),
     Op("tanh", "tanh(x)", ("4 * exp(-2 * abs(x)) / (1 + exp(-2 * abs(x))) ** 2",), "hyperbolic tangent",
+       textbook=("1 - z ** 2",),
        special=(0.0, 1e-10, 20.0, -20.0, 300.0, -1000.0, INF, NAN)),
-    Op("asinh", "asinh(x)", ("1 / hypot(x, 1)",), "inverse hyperbolic sine", aliases=("arcsinh",),
+    Op("asinh", "asinh(x)", ("1 / hypot(x, 1)",), "inverse hyperbolic sine", textbook=("1 / sqrt(x ** 2 + 1)",),
+       aliases=("arcsinh",),
        special=(0.0, 1e-10, -1e10, 1e200, INF, NAN)),
     Op("acosh", "acosh(x)", ("1 / (sqrt(x - 1) * sqrt(x + 1))",), "inverse hyperbolic cosine", domain=ABOVE_ONE,
+       textbook=("1 / sqrt(x ** 2 - 1)",),
        kinks=("x - 1",), aliases=("arccosh",), special=(1.0, 1.000000001, 1e200, 0.5, INF, NAN)),
     Op("atanh", "atanh(x)", ("1 / ((1 - x) * (1 + x))",), "inverse hyperbolic tangent", domain=UNIT,
+       textbook=("1 / (1 - x ** 2)",),
        kinks=("(1 - x) * (1 + x)",), aliases=("arctanh",),
        special=(0.0, 1e-10, 0.999999999, -0.999999999, 1.0, -1.0, 2.0, NAN)),
     Op("atan2", "atan2(x, y)", ("y / hypot(x, y) / hypot(x, y)", "-x / hypot(x, y) / hypot(x, y)"),
        "angle of the point (y, x), in radians: the ordinate comes first, as everywhere", operands=XY,
+       textbook=("y / (x ** 2 + y ** 2)", "-x / (x ** 2 + y ** 2)"),
        kinks=("hypot(x, y)", "hypot(x, abs(y) - y)"), aliases=("arctan2",),
        special=((1.0, 1.0), (1.0, -1.0), (-1.0, 0.0), (0.0, 2.0), (1e200, 1e200), (1e-200, 1e-200), (1.0, INF),
                 (NAN, 1.0))),
     Op("hypot", "hypot(x, y)", ("where(z == 0, 0, x / z)", "where(z == 0, 0, y / z)"),
        "length of (x, y), without overflow; the slope at the origin is 0", operands=XY, kinks=("z",),
+       textbook=("x / z", "y / z"),
        special=((0.0, 0.0), (3.0, 4.0), (1e200, 1e200), (1e-200, 1e-200), (-1.0, 0.0), (INF, 1.0), (NAN, 1.0))),
     # --- special functions
     Op("erf", "erf(x)", ("1.1283791670955126 * exp(-x * x)",), "error function",
@@ -220,6 +233,7 @@ _TABLE = (
     # --- activations
     Op("sigmoid", "where(x >= 0, 1, exp(-abs(x))) / (1 + exp(-abs(x)))",
        ("exp(-abs(x)) / (1 + exp(-abs(x))) ** 2",), "logistic function 1 / (1 + exp(-x))",
+       textbook=("z * (1 - z)",),
        special=(0.0, 20.0, -20.0, 40.0, -700.0, 1000.0, -1000.0, INF, -INF, NAN)),
     Op("log_sigmoid", "where(x < 0, x, 0) - log1p(exp(-abs(x)))", ("sigmoid(-x)",), "log(sigmoid(x)), for any x",
        special=(0.0, 20.0, -20.0, 40.0, -1000.0, 1000.0, INF, -INF, NAN)),
@@ -296,6 +310,7 @@ _TABLE = (
                 [NAN, 1.0])),
     Op("norm", "norm(xs)", ("where(z == 0, 0, x / z)",),
        "Euclidean length, without overflow; the slope at the origin is 0", operands=XS, variadic=True, empty=0.0,
+       textbook=("x / z",),
        special=([-3.0], [3.0, -4.0], [0.0, 0.0], [1e200, 1e200], [1e-200, 1e-200], [INF, 1.0], [NAN, 1.0])),
     Op("var", "sum((xs - mean(xs)) ** 2) / n", ("2 * (x - mean(xs)) / n",),
        "variance: the mean squared distance from the mean", operands=XS, variadic=True,

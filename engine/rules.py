@@ -103,7 +103,7 @@ def validate(table: Mapping[str, Op] = OPS) -> None:
             not fit the operands, or a value that is defined by itself without a primitive of that name.
     """
     for op in table.values():
-        if len(op.partials) != len(op.operands):
+        if not len(op.partials) == len(op.textbook) == len(op.operands):
             raise RuleError(
                 f"operation {op.name!r}: it has {len(op.operands)} operands and {len(op.partials)} partials; "
                 "give one rule for each operand, in order"
@@ -118,19 +118,19 @@ def validate(table: Mapping[str, Op] = OPS) -> None:
                 f"operation {op.name!r}: its value {op.value!r} calls itself, and there is no primitive of that name; "
                 "write it in other operations, or add it to engine/floats.py"
             )
-        for text in (op.value, *op.partials, *op.kinks):
+        for text in (op.value, *op.partials, *op.textbook, *op.kinks):
             parse(op, text)
 
 
 def partial_texts(op: Op, count: int) -> tuple[str, ...]:
-    """The partial's rule for each of `count` parents: a variadic operation repeats the one of its list.
+    """The partial's formula for each of `count` parents: a variadic operation repeats the one of its list.
 
     >>> partial_texts(OPS["dot"], 4)
     ('y', 'y', 'x', 'x')
     """
     if not op.variadic:
-        return op.partials
-    return tuple(text for text in op.partials for _ in range(count // len(op.partials)))
+        return op.textbook
+    return tuple(text for text in op.textbook for _ in range(count // len(op.textbook)))
 
 
 # --- expression -> text
@@ -193,8 +193,27 @@ def formula(op: Op, text: str, names: Mapping[str, str]) -> str:
 
     >>> formula(OPS["div"], "-z / y", {"x": "a", "y": "b", "z": "c"})
     '-c / b'
+    >>> formula(OPS["pow"], "y * x ** (y - 1)", {"x": "a", "y": "2"})
+    '2 * a'
     """
-    return spell(parse(op, text), "formula", names)
+    numbers = {name: float(shown) for name, shown in names.items() if shown.lstrip("-").replace(".", "").isdecimal()}
+    return spell(_simplified(parse(op, text), numbers), "formula", names)
+
+
+def _simplified(expression: Expression, numbers: Mapping[str, float]) -> Expression:
+    """Numbers put in and subtracted, and a first power left out: `2 * a`, not `2 * a ** (2 - 1)`."""
+    if isinstance(expression, str):
+        return numbers.get(expression, expression)
+    if isinstance(expression, float):
+        return expression
+    name, *parts = expression
+    simple = [_simplified(part, numbers) for part in parts]
+    match name, *simple:
+        case "sub", float() as x, float() as y:
+            return x - y
+        case "pow", base, 1.0:
+            return base
+    return (name, *simple)
 
 
 def _number(number: float, style: str) -> str:

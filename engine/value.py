@@ -19,7 +19,7 @@ from engine import copying, modes
 from engine.generate import method_names, method_source, names_in_code
 from engine.graph import topological_order
 from engine.ops import CONSTANT, LEAF, OPS, Op
-from engine.rules import evaluator, formula, partial_texts
+from engine.rules import evaluator
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Value(Methods):
     >>> loss = (a * b + 10).tanh()
     >>> loss.backward()
     >>> round(a.grad, 6), loss.op.name, (a * b).partials
-    (-0.004022, 'tanh', (-3.0, 2.0))
+    (-0.004023, 'tanh', (-3.0, 2.0))
 
     Arithmetic follows IEEE 754: nothing raises, 1/0 is inf and 0/0 is nan. Comparisons compare data, `==` and `hash`
     are identity, so that nodes can live in sets. Numbers that enter an expression become constants.
@@ -255,25 +255,9 @@ class Value(Methods):
           de/da = b = -3.0   a = 2.0
           de/db = a = 2.0   b = -3.0
         """
-        name = self.label or "z"
-        parents = operand_names(self)
-        if self.op in (LEAF, CONSTANT):
-            head = f"{name} = {self._data!r}, {self.op.doc}"
-        else:
-            head = f"{name} = {value_formula(self)} = {self._data!r}"
-        lines = [head, f"  gradient  {self._grad!r}"]
-        if self.source:
-            lines.append(f"  made at   {self.source[0]}:{self.source[1]}")
-        rows = list(zip(self.parents, parents, partial_formulas(self, name), self.partials, strict=True))
-        shown = rows if len(rows) <= 10 else rows[:5] + rows[-4:]
-        for k, (parent, label, rule, partial) in enumerate(shown):
-            if k == 5 and shown is not rows:
-                lines.append(f"  ... {len(rows) - 9} more ...")
-            if parent.op is CONSTANT:
-                lines.append(f"  {label} is a constant")
-            else:
-                lines.append(f"  d{name}/d{label} = {rule} = {partial!r}   {label} = {parent._data!r}")
-        return "\n".join(lines)
+        from engine.formulas import describe
+
+        return describe(self)
 
     # --- copies, pickles, NumPy
 
@@ -523,54 +507,6 @@ def _calling_line() -> tuple[str, int]:
     while frame.f_back and (frame.f_code.co_filename.startswith((_HERE, "<glassgrad"))):
         frame = frame.f_back
     return frame.f_code.co_filename, frame.f_lineno
-
-
-# --- formulas
-
-
-def operand_names(node: Value) -> list[str]:
-    """A name for each parent: its label, its number for a constant, else x, y, ... or x1, x2, ...
-
-    >>> a = Value(2.0, label="a")
-    >>> operand_names(a * 3), operand_names(Value(1.0) / Value(2.0))
-    (['a', '3'], ['x', 'y'])
-    """
-    if node.op.variadic:
-        lists, size = len(node.op.operands), len(node.parents) // len(node.op.operands)
-        names = [f"{name[0]}{i + 1}" for name in node.op.operands[:lists] for i in range(size)]
-    else:
-        names = list(node.op.operands)
-    return [
-        parent.label or (f"{parent._data:g}" if parent.op is CONSTANT else name)
-        for parent, name in zip(node.parents, names, strict=True)
-    ]
-
-
-def value_formula(node: Value) -> str:
-    """The operation as people write it, with the operands' names: `a * b`, `tanh(n)`, `sum(x1, x2, ...)`."""
-    names, op = operand_names(node), node.op
-    if op.symbol != op.name:
-        return f" {op.symbol} ".join(names) if len(names) == 2 else f"{op.symbol}{names[0]}"
-    shown = names if len(names) <= 6 else [*names[:3], "...", *names[-2:]]
-    return f"{op.name}({', '.join(shown)})"
-
-
-def partial_formulas(node: Value, name: str = "z") -> list[str]:
-    """The rule of each partial, with the operands' names in it; `name` stands for the node itself.
-
-    >>> partial_formulas(Value(1.0, label="a") / Value(2.0, label="b"), "q")
-    ['1 / b', '-q / b']
-    """
-    names, op = operand_names(node), node.op
-    texts = partial_texts(op, len(names))
-    if not op.variadic:
-        return [formula(op, text, {**dict(zip(op.operands, names, strict=True)), "z": name}) for text in texts]
-    size = len(names) // len(op.operands)
-    return [
-        formula(op, text, {"x": names[k % size], "y": names[size + k % size] if len(names) > size else "y", "z": name,
-                           "n": str(size), **{o: f"{o[0]}1..{o[0]}{size}" for o in op.operands}})
-        for k, text in enumerate(texts)
-    ]  # fmt: skip
 
 
 # --- installing the operators

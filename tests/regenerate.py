@@ -64,7 +64,7 @@ def table() -> str:
             call = "`-x`" if op.name == "neg" else "`abs(x)`"
         else:
             call = f"`{op.name}({', '.join(op.operands)})`"
-        partials = "<br>".join(f"`{rule}`" for rule in op.partials)
+        partials = "<br>".join(f"`{rule}`" for rule in op.textbook)
         rows.append(
             f"| {call} | `{op.value}` | {partials} | {op.doc} |".replace("|x|", "\\|x\\|").replace(
                 "|gamma(x)|", "\\|gamma(x)\\|"

@@ -23,7 +23,8 @@ from oracles import (
 )
 
 from engine import OPS, Op, Value, functions
-from engine.rules import evaluator
+from engine.floats import IEEE
+from engine.rules import evaluator, expand, parse, spell
 
 
 def _compute(op: Op, operands: tuple[Any, ...]) -> tuple[float, list[float]]:
@@ -82,6 +83,7 @@ def test_value_and_partials_are_the_truth(op: Op) -> None:
 
 
 # Where PyTorch answers otherwise, and why we do not follow: (operation, operands) -> reason.
+IEEE_NAMES = {f"_{name}": function for name, function in IEEE.items()} | {"nan": math.nan, "inf": math.inf}
 _CANCELS = "1 - x*x loses digits in PyTorch; mpmath agrees with us"
 _OVERFLOWS = "an intermediate result over- or underflows in PyTorch; mpmath agrees with us"
 UNLIKE_TORCH = {
@@ -142,6 +144,20 @@ def test_partials_equal_finite_differences(op: Op) -> None:
             slope = (8 * (at(step) - at(-step)) - (at(2 * step) - at(-2 * step))) / (12 * step)
             largest = max(abs(at(step)), abs(partial), 1.0)
             assert close(partial, slope, 1e-5, 1e-6 * largest), f"{op.name}{operands}: partial {k}"
+
+
+@ALL_OPS
+def test_textbook_formulas_are_the_same_derivative(op: Op) -> None:
+    for operands in ordinary_points(op):
+        value, partials = _compute(op, operands)
+        names = {**IEEE_NAMES, **dict(zip(op.operands, operands, strict=True)), "z": value}
+        if op.variadic:
+            names |= {"n": len(operands[0]), "x": operands[0][0], "y": operands[-1][0]}
+        step = len(partials) // len(op.operands)
+        for text, partial in zip(op.textbook, partials[::step], strict=True):
+            got = eval(spell(expand(parse(op, text), {}), "ieee", {}), dict(names))
+            got = got[0] if isinstance(got, list) else got
+            assert close(partial, got, 1e-9, 1e-12), f"{op.name}{operands}: {text}"
 
 
 @ALL_OPS

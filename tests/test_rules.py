@@ -46,7 +46,7 @@ def test_wrong_kinks_and_domains_are_errors() -> None:
 
 @ALL_OPS
 def test_rules_read_back_as_they_were_written(op: Op) -> None:
-    for text in (op.value, *op.partials, *op.kinks):
+    for text in (op.value, *op.partials, *op.textbook, *op.kinks):
         again = formula(op, text, {})
         assert formula(op, again, {}) == again
         shortened = re.search(r"\d\.\d{5}|nan", text)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import viz
 from engine import Value, constant, functions
 from engine.graph import topological_order
-from viz.terminal import LABEL_LIMIT, NUMBER_WIDTH, formula, number, numbered, visible
+from viz.wording import LABEL_LIMIT, NUMBER_WIDTH, formula, number, numbered, visible
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=3 * LABEL_LIMIT)
 

@@ -11,7 +11,8 @@ import sys
 
 from engine.graph import topological_order
 from engine.ops import CONSTANT
-from viz.terminal import NUMBER_WIDTH, formula, number, numbered, results, title, tree
+from viz.terminal import tree
+from viz.wording import NUMBER_WIDTH, formula, number, numbered, results, title
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def draw(
     Args:
         value: the result, or a list or tuple of several.
         rankdir: the direction of the arrows: LR (left to right), RL, TB (top to bottom) or BT.
-        show_constants: whether numbers that entered an expression have boxes; formulas show them in any case.
+        show_constants: whether numbers that entered an expression have boxes; short formulas show them in any case.
         show_grad: whether boxes show gradients.
         time_limit: seconds that the layout may take, `math.inf` for any time.
 

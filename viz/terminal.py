@@ -1,4 +1,4 @@
-"""Graphs in words: how every picture names nodes and writes numbers, and `tree`, the picture a terminal can show.
+"""`tree`, the picture a terminal can show.
 
 It needs the engine and the standard library alone, so it is there when nothing else is installed.
 """
@@ -11,7 +11,7 @@ from itertools import chain
 from engine import Value
 from engine.graph import topological_order
 from engine.ops import CONSTANT
-from engine.value import node_of, value_formula
+from viz.wording import NUMBER_WIDTH, formula, number, numbered, results, title
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,13 +19,6 @@ if TYPE_CHECKING:
 
     Row = tuple[str, str, str, str]
     Line = tuple[Value, float | None, str, str, int]  # a node to print: with its partial, indent, branch and level
-
-LABEL_LIMIT = 40
-OPERAND_LIMIT = 14
-FORMULA_LIMIT = 32
-
-# Wide enough for any number that `number` writes but those beyond 1e±100: columns and boxes keep their width.
-NUMBER_WIDTH = 11
 
 # Deeper levels are drawn in the same columns and carry their number: a chain of a million must not be as wide.
 INDENTED_LEVELS = 16
@@ -179,103 +172,3 @@ def _width(text: str) -> int:
         2 if unicodedata.east_asian_width(c) in "WF" else unicodedata.category(c) not in ("Mn", "Me", "Cf")
         for c in text
     )
-
-
-# --- words that every picture shares
-
-
-def results(value: object, caller: str) -> tuple[Value, ...]:
-    """The nodes a picture starts from, each once.
-
-    Raises:
-        TypeError: it is not a Value, nor a list or tuple of them.
-        ValueError: the list is empty.
-    """
-    values = value if isinstance(value, (list, tuple)) else (value,)
-    if not values:
-        raise ValueError(f"{caller} needs a Value; got an empty {type(value).__name__}; pass at least one")
-    for k, thing in enumerate(values):
-        if not isinstance(thing, Value):
-            where = f" at position {k} of the {type(value).__name__}" if values is value else ""
-            raise TypeError(
-                f"{caller} shows a Value, or a list or tuple of them; got {type(thing).__name__}{where}; "
-                "pass the result of an expression of Values, such as the loss"
-            )
-    return tuple(dict.fromkeys(values))
-
-
-def numbered(order: list[Value]) -> dict[Value, int]:
-    """Each node's number in topological order, from 1: the same for the same graph, in every process."""
-    return {node: k for k, node in enumerate(order, 1)}
-
-
-def number(amount: float) -> str:
-    """Five significant digits, at most 11 characters unless beyond 1e±100.
-
-    >>> number(-6.0), number(0.99932929), number(float("nan")), number(-1.23456789e-12)
-    ('-6', '0.99933', 'nan', '-1.2346e-12')
-    """
-    return f"{amount:.5g}"
-
-
-def title(node: Value, numbers: dict[Value, int]) -> str:
-    """The node's label, or its number."""
-    return visible(node.label) if node.label else f"#{numbers[node]}"
-
-
-def formula(node: Value, numbers: dict[Value, int]) -> str:
-    """How the node was computed, its operands called by label or number: `a * b`, `tanh(#5)`, `dot(8 operands)`.
-
-    >>> a = Value(2.0, label="a")
-    >>> root = (a * a + 1).sqrt()
-    >>> numbers = numbered(topological_order(root))
-    >>> [formula(node, numbers) for node in numbers if node.parents]
-    ['a * a', '#2 + 1', 'sqrt(#4)']
-    """
-    names = [_operand(parent, numbers) for parent in node.parents]
-    # The engine's formulas call operands by label; a copy of the node, with these names as labels, has it use them.
-    relabelled = node_of(node.op, tuple(Value(0.0, name) for name in names), 0.0, node.partials)
-    text = value_formula(relabelled)
-    return text if len(text) <= FORMULA_LIMIT else f"{node.op.name}({len(names)} operands)"
-
-
-def _operand(parent: Value, numbers: dict[Value, int]) -> str:
-    """A short name; of a long dotted one the last parts: `…2.weight.1`."""
-    if not parent.label:
-        return number(parent.data) if parent.op is CONSTANT else f"#{numbers[parent]}"
-    last = parent.label[1 - OPERAND_LIMIT :].partition(".")[2]
-    if len(parent.label) > OPERAND_LIMIT and last:
-        return f"…{visible(last, OPERAND_LIMIT)}"
-    return visible(parent.label, OPERAND_LIMIT)
-
-
-def visible(text: str, limit: int = LABEL_LIMIT) -> str:
-    r"""A label as it can be shown: on one line, no longer than the limit, unprintable characters as escapes.
-
-    That are control characters (XML cannot contain them), lone surrogates (UTF-8 cannot), and marks that change the
-    direction of the text around them. Those that join letters and emoji stay.
-
-    >>> visible("a\nb\0"), visible("layers.0.neurons.12.weight.1", 14)
-    ('a\\nb\\x00', 'layer…weight.1')
-    """
-    text = _shortened(text, limit)
-    if text.isprintable():
-        return text
-    return _shortened("".join(map(_escaped, text)), limit)
-
-
-_JOINERS = "\u200c\u200d"
-
-
-def _escaped(character: str) -> str:
-    if character.isprintable() or character in _JOINERS or unicodedata.category(character) == "Zs":
-        return character
-    return character.encode("unicode_escape").decode("ascii")
-
-
-def _shortened(text: str, limit: int) -> str:
-    """The beginning and the end: the names of parameters differ at both."""
-    if len(text) <= limit:
-        return text
-    end = limit * 3 // 5
-    return f"{text[: limit - 1 - end]}…{text[-end:]}"

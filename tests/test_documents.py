@@ -1,0 +1,75 @@
+"""What follows from the code is kept equal to it: the type stub, the README's lists, the demos, what `import` loads."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import regenerate
+
+import engine
+import nn
+import viz
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_generated_files_are_up_to_date() -> None:
+    assert regenerate.STUB.read_text() == regenerate.stub(), "run python tests/regenerate.py"
+    assert regenerate.README.read_text() == regenerate.readme(), "run python tests/regenerate.py"
+
+
+def test_the_readme_has_two_commands() -> None:
+    text = (ROOT / "README.md").read_text()
+    assert re.findall(r"<!-- command: (\w+) -->\n```sh\n(.*)\n```", text) == [
+        ("run", "python3 -m venv .venv && .venv/bin/pip install -q -e '.[viz]' && .venv/bin/python demos/xor.py"),
+        ("test", "python3 -m venv .venv && .venv/bin/pip install -q -e '.[test]' && .venv/bin/python -m pytest"),
+    ]
+    for path in re.findall(r"`((?:demos|tests|engine)/[\w./]+)`|\]\((\w[\w./]+)\)", text):
+        assert (ROOT / "".join(path)).exists(), path
+
+
+def test_public_names() -> None:
+    assert set(engine.__all__) == {
+        "OPS", "AnomalyError", "Op", "Value", "constant", "detect_anomaly", "enable_grad", "functions", "label",
+        "no_grad", "record_source",
+    }  # fmt: skip
+    assert set(nn.__all__) == {"MLP", "SGD", "Layer", "Module", "Neuron", "initializers", "mse"}
+    assert set(viz.__all__) == {"Diagram", "draw", "tree"}
+    for module in (engine, nn, viz):
+        assert all(hasattr(module, name) for name in module.__all__)
+
+
+def run(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def test_import_engine_needs_the_standard_library_alone() -> None:
+    listing = "import sys; before = set(sys.modules); import engine; print(*sorted(set(sys.modules) - before))"
+    loaded = {name.partition(".")[0] for name in run(listing).split()}
+    assert "engine" in loaded
+    assert not loaded - {"engine"} - set(sys.stdlib_module_names)
+    assert not loaded & {"typing", "dataclasses", "inspect", "ast", "linecache", "asyncio", "threading"}
+
+
+@pytest.mark.parametrize("name", ["xor", "neuron"])
+def test_demos_succeed(name: str, tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "demos" / f"{name}.py"), "--output", "picture.svg"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "<svg" in (tmp_path / "picture.svg").read_text()
+    said = {"xor": ["XOR is solved.", "All gradients agree.", "picture.svg"], "neuron": ["agree.", "0.500000"]}
+    assert all(text in done.stdout for text in said[name])
+
+
+def test_a_demo_that_fails_says_so(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "demos" / "xor.py"), "--steps"]
+    short = subprocess.run([*command, "5"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert short.returncode == 1
+    assert "XOR is not solved: try more steps" in short.stdout
+    wrong = subprocess.run([*command, "0"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert wrong.returncode == 2
+    assert "--steps must be at least 1; got 0" in wrong.stderr

@@ -40,20 +40,23 @@ def build(
 ) -> V:
     """A node from its fields."""
     node = object.__new__(kind)
-    node._data, node._grad, node.op, node.parents, node.partials, node._note = data, grad, op, parents, partials, note
+    node._data, node._grad, node.op, node._note = data, grad, op, note
+    node._connect(parents, partials)
     return node
 
 
 def shallow(node: V) -> V:
     """Another node with the same parents."""
-    return build(type(node), node.op, node._data, node._grad, node.parents, node.partials, node._note)
+    parents: tuple[Any, ...] = node.parents
+    copy: V = build(type(node), node.op, node._data, node._grad, parents, node.partials, node._note)
+    return copy
 
 
 def deep(root: V, memo: dict[int, Any]) -> V:
     """A copy of the whole graph above `root`, sharing what `memo` has copied already."""
     for node in _unknown(root, memo, leaves=True):
         memo[id(node)] = copy = shallow(node)
-        copy.parents = tuple([memo[id(parent)] for parent in node.parents])
+        copy._connect(tuple([memo[id(parent)] for parent in node.parents]), node.partials)
     return memo[id(root)]  # type: ignore[no-any-return]
 
 

@@ -61,29 +61,37 @@ def docstring(op: Op) -> str:
     return "\n    ".join(lines)
 
 
-def _node(op: Op, parents: str, partials: str, indent: str) -> Iterator[str]:
-    """The statements that make the node, when z and its partials are there."""
+def _node(op: Op, parents: tuple[str, ...], partials: tuple[str, ...], indent: str) -> Iterator[str]:
+    """The statements that make the node, when z and its partials are there.
+
+    One or two parents, or lists of parents, are kept in slots of their own: see `Value`.
+    """
+    star = "*" if op.variadic else ""
+    all_parents, all_partials = (f"({', '.join(star + part for part in parts)},)" for parts in (parents, partials))
+    second, to_second = (parents[1], partials[1]) if len(parents) == 2 else ("None", "0.0")
     yield f"{indent}if modes_active:"
-    yield f"{indent}    return record(OP_{op.name}, {parents}, z, {partials})"
+    yield f"{indent}    return record(OP_{op.name}, {all_parents}, z, {all_partials})"
     yield f"{indent}node = new(Value)"
     yield f"{indent}node._data = z"
     yield f"{indent}node._grad = 0.0"
     yield f"{indent}node.op = OP_{op.name}"
-    yield f"{indent}node.parents = {parents}"
-    yield f"{indent}node.partials = {partials}"
+    yield f"{indent}node._first = {parents[0]}"
+    yield f"{indent}node._second = {second}"
+    yield f"{indent}node._to_first = {partials[0]}"
+    yield f"{indent}node._to_second = {to_second}"
     yield f"{indent}node._note = None"
     yield f"{indent}return node"
 
 
 def _guarded(body: Body, before: list[str], after: list[str], fallback: str, indent: str) -> Iterator[str]:
-    """The arithmetic, handed to `fallback` if Python raises where IEEE 754 has an answer."""
+    """The arithmetic, handed to `fallback` if Python raises where IEEE 754 has an answer, or over what is no number."""
     lines = [*before, *body.lines, *after]
     if not body.raises and not any("float(" in line for line in before):
         yield from (indent + line for line in lines)
         return
     yield f"{indent}try:"
     yield from (f"{indent}    {line}" for line in lines)
-    yield f"{indent}except (ArithmeticError, ValueError):"
+    yield f"{indent}except (ArithmeticError, TypeError, ValueError):"
     yield f"{indent}    return {fallback}"
 
 
@@ -92,14 +100,16 @@ def _unary(op: Op, name: str) -> Iterator[str]:
     yield f"def {name}(self):"
     yield f'    """{docstring(op)}"""'
     yield "    x = self._data"
-    yield from _guarded(body, [], [f"partials = ({body.partials[0]},)"], f"apply(OP_{op.name}, (self,))", "    ")
-    yield from _node(op, "(self,)", "partials", "    ")
+    yield from _guarded(body, [], [f"to_self = {body.partials[0]}"], f"apply(OP_{op.name}, (self,))", "    ")
+    yield from _node(op, ("self",), ("to_self",), "    ")
 
 
 def _binary(op: Op, name: str, reflected: bool, fallback: str) -> Iterator[str]:
     """A method of two operands. `other` may be a number: a constant, whose partial is 0 and never computed."""
     mine, theirs = reversed(op.operands) if reflected else op.operands
-    parents = "(other, self)" if reflected else "(self, other)"
+    parents, partials = ("self", "other"), ("to_self", "to_other")
+    if reflected:
+        parents, partials = parents[::-1], partials[::-1]
     default = op.defaults.get(theirs)
     yield f"def {name}(self, {'other' if default is None else f'{theirs}={default!r}'}):"
     yield f'    """{docstring(op)}"""'
@@ -111,17 +121,16 @@ def _binary(op: Op, name: str, reflected: bool, fallback: str) -> Iterator[str]:
         both = Body(op, "fast", (0, 1))
         yield "    if kind is Value:"
         yield f"        {theirs} = other._data"
-        assign = [f"partials = ({both.partials[0]}, {both.partials[1]})"]
+        assign = [f"to_self = {both.partials[0]}", f"to_other = {both.partials[1]}"]
         yield from _guarded(both, [], assign, fallback, "        ")
     one = Body(op, "fast", (1 if reflected else 0,))
     [partial] = one.partials.values()
-    assign = [f"partials = (0.0, {partial})" if reflected else f"partials = ({partial}, 0.0)"]
     yield f"    {'if' if reflected else 'elif'} kind is float or kind is int:"
-    yield from _guarded(one, [f"{theirs} = float(other)"], assign, fallback, "        ")
-    yield f"        other = constant({theirs})"
+    yield from _guarded(one, [f"{theirs} = float(other)"], [f"to_self = {partial}"], fallback, "        ")
+    yield f"        other, to_other = constant({theirs}), 0.0"
     yield "    else:"
     yield f"        return {fallback}"
-    yield from _node(op, parents, "partials", "    ")
+    yield from _node(op, parents, partials, "    ")
 
 
 def _general(op: Op, name: str) -> Iterator[str]:
@@ -133,24 +142,28 @@ def _general(op: Op, name: str) -> Iterator[str]:
 def _variadic(op: Op) -> Iterator[str]:
     """A function of one list, or of two equally long ones: one node, however many operands."""
     body = Body(op, "fast", tuple(range(len(op.operands))))
-    lists = ", ".join(op.operands)
-    parents = "xs_" if len(op.operands) == 1 else "xs_ + ys_"
-    joined = " + ".join(f"tuple({partial})" for partial in body.partials.values())
-    yield f"def {op.name}({lists}):"
+    yield f"def {op.name}({', '.join(op.operands)}):"
     yield f'    """{docstring(op)}"""'
     fallback = f"apply_to_lists(OP_{op.name}, ({', '.join(f'{name}_' for name in op.operands)},))"
     for name in op.operands:
-        yield f"    {name}_ = listed({name}, OP_{op.name})"
+        other = f"tuple({name}) if {name}.__class__ is list else listed({name}, OP_{op.name})"
+        yield f"    {name}_ = {name} if {name}.__class__ is tuple else {other}"
     yield "    try:"
     for name in op.operands:
-        yield f"        {name} = list(map(read, {name}_))"
-    yield "    except TypeError:  # numbers among the values"
+        yield f"        {name} = [x._data for x in {name}_]"
+    yield "    except AttributeError:  # numbers among the values"
     yield f"        return {fallback}"
     yield "    n = len(xs)"
     yield f"    if not n{' or n != len(ys)' if len(op.operands) > 1 else ''}:"
     yield f"        return {fallback}"
-    yield from _guarded(body, [], [f"partials = {joined}"], fallback, "    ")
-    yield from _node(op, parents, "partials", "    ")
+    assign = [
+        f"to_{name} = tuple({partial})" for name, partial in zip(op.operands, body.partials.values(), strict=True)
+    ]
+    yield from _guarded(body, [], assign, fallback, "    ")
+    yield "    if z.__class__ is not float:  # something else that has _data"
+    yield f"        return {fallback}"
+    parents, partials = (tuple(pattern % name for name in op.operands) for pattern in ("%s_", "to_%s"))
+    yield from _node(op, parents, partials, "    ")
 
 
 def _function(op: Op) -> Iterator[str]:

@@ -1,26 +1,21 @@
 """Walks over a graph: from a node to its parents, and theirs.
 
-Anything with a `parents` tuple is a node; this module knows nothing else of it. No walk recurses, so depth is
-bounded by memory alone, and each is linear in nodes plus edges.
+This module knows how a node keeps its parents, and nothing else of it. No walk recurses, so depth is bounded by memory
+alone, and each is linear in nodes plus edges.
 """
 
 from __future__ import annotations
 
+from itertools import filterfalse
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import Protocol, Self, TypeVar
 
-    class Node(Protocol):
-        """What a walk needs of a node."""
-
-        @property
-        def parents(self) -> tuple[Self, ...]: ...
-
-    N = TypeVar("N", bound=Node)
+    from engine.value import Value
 
 
-def topological_order(*roots: N) -> list[N]:
+def topological_order(*roots: Value) -> list[Value]:
     """Every node that the roots were computed from, and the roots, each after all its parents.
 
     Depth first, parents from left to right: the same graph always gives the same order.
@@ -30,27 +25,37 @@ def topological_order(*roots: N) -> list[N]:
     >>> [node.label or node.op.name for node in topological_order(a * b + a)]
     ['a', 'b', 'mul', 'add']
     """
-    order: list[N] = []
-    seen: set[N] = set()
-    stack: list[N | None] = list(roots[::-1])
+    order: list[Value] = []
+    seen: set[Value] = set()
+    stack: list[Value | None] = list(roots[::-1])
     pop, push, extend, emit, add = stack.pop, stack.append, stack.extend, order.append, seen.add
+    is_seen = seen.__contains__
     while stack:
         node = pop()
         if node is None:  # all parents of the node beneath are in the order
             emit(pop())  # type: ignore[arg-type]  # a marker always lies on a node
         elif node not in seen:
             add(node)
-            parents = node.parents
-            if parents:
-                push(node)
-                push(None)
-                extend(parents[::-1])
-            else:
+            first = node._first
+            if first is None:
                 emit(node)
+                continue
+            push(node)
+            push(None)
+            second = node._second
+            if first.__class__ is tuple:
+                if second is not None:
+                    extend(filterfalse(is_seen, second[::-1]))
+                extend(filterfalse(is_seen, first[::-1]))
+            else:
+                if second is not None and second not in seen:
+                    push(second)
+                if first not in seen:
+                    push(first)
     return order
 
 
-def leaves(*roots: N) -> Iterator[N]:
+def leaves(*roots: Value) -> Iterator[Value]:
     """The nodes without parents, variables and constants, in topological order.
 
     >>> from engine import Value
@@ -60,7 +65,7 @@ def leaves(*roots: N) -> Iterator[N]:
     return (node for node in topological_order(*roots) if not node.parents)
 
 
-def consumers(order: Iterable[N]) -> dict[N, list[N]]:
+def consumers(order: Iterable[Value]) -> dict[Value, list[Value]]:
     """For each node of an order, the nodes that use it; one that uses it twice stands there twice.
 
     >>> from engine import Value
@@ -68,7 +73,7 @@ def consumers(order: Iterable[N]) -> dict[N, list[N]]:
     >>> [node.op.name for node in consumers(topological_order(a * a))[a]]
     ['mul', 'mul']
     """
-    found: dict[N, list[N]] = {}
+    found: dict[Value, list[Value]] = {}
     for node in order:
         found[node] = []
         for parent in node.parents:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine import OPS, Value, functions
+from engine import OPS, Value
 
 Activation = Callable[[Value], Value]
 
@@ -32,8 +32,8 @@ def find(activation: str | Activation) -> Activation:
             return linear
         if activation not in NAMES:
             raise ValueError(f"no activation has this name; got {activation!r}; use one of {['linear', *NAMES]}")
-        function: Activation = getattr(functions, activation)
-        return function
+        method: Activation = getattr(Value, activation)
+        return method
     if not callable(activation):
         raise TypeError(f"an activation is a name or a function of a Value; got {activation!r}; use 'relu', say")
     return activation

@@ -159,18 +159,23 @@ def _positive(count: int, what: str) -> int:
     return count
 
 
-def _checked(module: Module, inputs: Iterable[Number], expected: int) -> list[Value]:
+def _checked(module: Module, inputs: Iterable[Number], expected: int) -> tuple[Value, ...]:
     """The inputs as Values, numbers as constants, when there are as many as the module takes."""
-    who = f"{module.name} {module!r}" if module.name else repr(module)
     try:
         things = list(inputs)
     except TypeError:
+        who = _who(module)
         raise ValueError(f"{who} takes a list of {expected} numbers; got {inputs!r}; put it in a list") from None
     if len(things) != expected:
+        who = _who(module)
         raise ValueError(
             f"{who} takes {expected} numbers; got {len(things)}; match the list to the layer, or the layer to it"
         )
-    return [operand(thing) for thing in things]
+    return tuple([operand(thing) for thing in things])
+
+
+def _who(module: Module) -> str:
+    return f"{module.name} {module!r}" if module.name else repr(module)
 
 
 def _name(function: Activation) -> str:

@@ -255,6 +255,15 @@ def test_constants_never_have_a_gradient() -> None:
         assert all(p.grad == 0.0 for p in y.parents if p.is_constant)
 
 
+def test_a_zero_gradient_times_an_infinite_partial_is_nan_not_skipped() -> None:
+    x, w = Value(math.inf), Value(1.0)
+    (functions.dot([w, 1.0, w], [x, 2.0, 3.0]) * 0.0).backward()
+    assert math.isnan(w.grad)
+    y = Value(1.0)
+    (functions.sum([y, y, y]) * 0.0).backward()
+    assert y.grad == 0.0
+
+
 def test_zero_grad() -> None:
     x = Value(2.0)
     y = x * x
@@ -365,6 +374,18 @@ def test_numpy_scalars_and_arrays_on_either_side() -> None:
     array = np.array([v, v], dtype=object)
     array += v
     assert [item.data for item in array] == [6.0, 6.0]
+
+
+class Masked:
+    """An array of NumPy's that has `_data`, as our nodes have."""
+
+    _data = np.ones(2)
+
+
+def test_foreign_objects_with_data_are_refused() -> None:
+    for function in (functions.sum, functions.max, functions.logsumexp):
+        with pytest.raises(TypeError, match="one real number; got Masked"):
+            function([Masked()])  # type: ignore[list-item]
 
 
 class Parameter(Value):

@@ -11,6 +11,8 @@ off, alike for all. Needs the `bench` extra. A wide expression: recursive peers 
 from __future__ import annotations
 
 import gc
+import importlib.util
+import itertools
 import math
 import platform
 import random
@@ -20,6 +22,7 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +31,7 @@ import nn
 from engine import Value
 
 OPERATIONS = 100_000
+HERE = Path(__file__).parent
 
 
 class Node:
@@ -86,24 +90,25 @@ class Node:
                 child.grad += local_grad * node.grad
 
 
+def _micrograd(x: float) -> Any:
+    from micrograd.engine import Value as Micrograd
+
+    Micrograd.tanh = Micrograd.relu  # it has no tanh
+    return Micrograd(x)
+
+
+def _torch(x: float) -> Any:
+    import torch
+
+    torch.set_num_threads(1)
+    return torch.tensor(x, dtype=torch.float64, requires_grad=True)
+
+
 def makers() -> dict[str, Callable[[float], Any]]:
-    """A variable of each engine that is installed."""
-    found: dict[str, Callable[[float], Any]] = {"glassgrad": Value, "microgpt style": Node}
-    try:
-        from micrograd.engine import Value as Micrograd
-
-        Micrograd.tanh = Micrograd.relu  # it has no tanh
-        found["micrograd"] = Micrograd
-    except ImportError:
-        pass
-    try:
-        import torch
-
-        torch.set_num_threads(1)
-        found["torch scalars"] = lambda x: torch.tensor(x, dtype=torch.float64, requires_grad=True)
-    except ImportError:
-        pass
-    return found
+    """A variable of each engine that is installed; each is imported when it is first used."""
+    peers = {"micrograd": ("micrograd", _micrograd), "torch scalars": ("torch", _torch)}
+    installed = {name: make for name, (module, make) in peers.items() if importlib.util.find_spec(module)}
+    return {"glassgrad": Value, "microgpt style": Node, **installed}
 
 
 def expression(make: Callable[[float], Any], operations: int) -> Any:
@@ -147,7 +152,7 @@ def network_of_nodes(examples: list[list[float]], targets: list[float]) -> Calla
     sizes = [2, 16, 16, 1]
     layers = [
         [([Node(generator.gauss(0, 0.5)) for _ in range(fan_in)], Node(0.0)) for _ in range(width)]
-        for fan_in, width in zip(sizes, sizes[1:], strict=False)
+        for fan_in, width in itertools.pairwise(sizes)
     ]
 
     def step() -> Any:
@@ -179,7 +184,7 @@ def network_of_values(examples: list[list[float]], targets: list[float]) -> Call
 
 def network_data() -> tuple[list[list[float]], list[float]]:
     generator = random.Random(1)
-    examples = [[generator.uniform(-1, 1), generator.uniform(-1, 1)] for _ in range(20)]
+    examples = [[generator.uniform(-1, 1), generator.uniform(-1, 1)] for _ in range(100)]
     return examples, [x * y for x, y in examples]
 
 
@@ -207,54 +212,61 @@ def bench_network(benchmark: Any, network: Callable[..., Callable[[], Any]]) -> 
 # --- the table of ratios
 
 
-def import_milliseconds(code: str) -> float:
-    timed = f"import time; start = time.process_time(); {code}; print((time.process_time() - start) * 1e3)"
-    return float(subprocess.run([sys.executable, "-c", timed], capture_output=True, text=True, check=True).stdout)
+def alone(code: str) -> list[float]:
+    """Numbers printed by code that runs in a process of its own: nobody else's objects for the collector to visit."""
+    prelude = "import gc, time; from bench_eager import *; "
+    done = subprocess.run([sys.executable, "-c", prelude + code], capture_output=True, text=True, check=True, cwd=HERE)
+    return [float(number) for number in done.stdout.split()]
+
+
+def ratio(ours: list[float], theirs: list[float]) -> float:
+    """The median of round-by-round ratios: drift of the machine hits both sides of a round alike."""
+    return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+
+
+def nodes_table(rounds: int) -> None:
+    print(
+        "| engine | collector | forward ns/op | backward ns/op | glassgrad / it | bytes/op |\n|---|---|---|---|---|---|"
+    )
+    size = {name: alone(f"print(bytes_per_operation(makers()[{name!r}]))")[0] for name in makers()}
+    for collector, setting in (("on", "gc.enable()"), ("off", "gc.disable()")):
+        times: dict[str, list[list[float]]] = {name: [] for name in size}
+        for _ in range(rounds):
+            for name, rows in times.items():
+                count = OPERATIONS if name != "torch scalars" else OPERATIONS // 10
+                first = f"make = makers()[{name!r}]; make(1.0) * 2; {setting}; "
+                rows.append(alone(first + f"print(*forward_and_backward(make, {count}))"))
+        ours = [sum(row) for row in times["glassgrad"]]
+        for name, rows in times.items():
+            forward, backward = (statistics.median(row[k] for row in rows) * 1e9 for k in (0, 1))
+            share = ratio(ours, [sum(row) for row in rows])
+            print(f"| {name} | {collector} | {forward:.0f} | {backward:.0f} | {share:.2f} | {size[name]:.0f} |")
+
+
+def network_table(rounds: int) -> None:
+    print("\n| 2-16-16-1 network, 100 examples | collector | through nn, ms | microgpt style, ms | times faster |")
+    print("|---|---|---|---|---|")
+    code = "s = {}(*network_data()); s(); {}; t = time.process_time(); s(); s(); print((time.process_time() - t) * 500)"
+    for collector, setting in (("on", "gc.enable()"), ("off", "gc.disable()")):
+        ours, theirs = [], []
+        for _ in range(rounds):
+            ours += alone(code.format("network_of_values", setting))
+            theirs += alone(code.format("network_of_nodes", setting))
+        values, nodes = statistics.median(ours), statistics.median(theirs)
+        print(f"| loss and gradients | {collector} | {values:.1f} | {nodes:.1f} | {ratio(theirs, ours):.1f} |")
 
 
 def main(rounds: int = 7) -> None:
-    """Print the table; peers are measured in turn within each round, so drift of the machine hits all alike."""
-    names = makers()
-    print(
-        f"{platform.processor() or platform.machine()}, Python {platform.python_version()}; medians of {rounds} rounds"
-    )
-    print(
-        "\n| engine | collector | forward ns/op | backward ns/op | glassgrad / it | bytes/op |\n|---|---|---|---|---|---|"
-    )
-    size = {name: bytes_per_operation(make) for name, make in names.items()}
-    for collector in ("on", "off"):
-        times: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
-        for _ in range(rounds):
-            for name, make in names.items():
-                gc.collect()
-                (gc.enable if collector == "on" else gc.disable)()
-                operations = OPERATIONS if name != "torch scalars" else OPERATIONS // 10
-                times[name].append(forward_and_backward(make, operations))
-                gc.enable()
-        ours = [sum(pair) for pair in times["glassgrad"]]
-        for name, pairs in times.items():
-            forward, backward = (statistics.median(pair[k] for pair in pairs) * 1e9 for k in (0, 1))
-            ratio = statistics.median(o / sum(pair) for o, pair in zip(ours, pairs, strict=True))
-            print(f"| {name} | {collector} | {forward:.0f} | {backward:.0f} | {ratio:.2f} | {size[name]:.0f} |")
-
-    steps = {"values": network_of_values(*network_data()), "nodes": network_of_nodes(*network_data())}
-    seconds: dict[str, list[float]] = {name: [] for name in steps}
-    for _ in range(3 * rounds):
-        for name, step in steps.items():
-            start = time.process_time()
-            step()
-            seconds[name].append(time.process_time() - start)
-    ratio = statistics.median(n / v for v, n in zip(seconds["values"], seconds["nodes"], strict=True))
-    values, nodes = (statistics.median(seconds[name]) * 1e3 for name in ("values", "nodes"))
-    print(
-        f"\n2-16-16-1 network, 20 examples, loss and gradients: {values:.1f} ms through nn, {nodes:.1f} ms in microgpt"
-    )
-    print(f"style: {ratio:.1f} times faster.")
-    loads = {
-        code: [import_milliseconds(code) for _ in range(11)]
-        for code in ("import engine", "import json", "import numpy")
-    }
-    print("\n" + ", ".join(f"{code}: {statistics.median(times):.1f} ms" for code, times in loads.items()))
+    """Print the tables; peers are measured in turn within each round."""
+    print(f"{platform.machine()}, Python {platform.python_version()}; medians of {rounds} rounds, a process each\n")
+    nodes_table(rounds)
+    network_table(rounds)
+    timed = "import time; start = time.process_time(); import {}; print((time.process_time() - start) * 1e3)"
+    for name in ("engine", "json", "numpy"):
+        command = [sys.executable, "-c", timed.format(name)]
+        runs = [subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(2 * rounds)]
+        print(f"\nimport {name}: {statistics.median(map(float, runs)):.1f} ms", end="")
+    print()
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ def topological_order(*roots: Value) -> list[Value]:
     """
     order: list[Value] = []
     seen: set[Value] = set()
+    expanded: set[int] = set()  # lists of parents by id: those of a layer's neurons are one tuple, looked through once
     stack: list[Value | None] = list(roots[::-1])
     pop, push, extend, emit, add = stack.pop, stack.append, stack.extend, order.append, seen.add
     is_seen = seen.__contains__
@@ -44,9 +45,10 @@ def topological_order(*roots: Value) -> list[Value]:
             push(None)
             second = node._second
             if first.__class__ is tuple:
-                if second is not None:
-                    extend(filterfalse(is_seen, second[::-1]))
-                extend(filterfalse(is_seen, first[::-1]))
+                for parents in (second, first):
+                    if parents is not None and id(parents) not in expanded:
+                        expanded.add(id(parents))
+                        extend(filterfalse(is_seen, parents[::-1]))
             else:
                 if second is not None and second not in seen:
                     push(second)

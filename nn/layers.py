@@ -48,7 +48,8 @@ class Neuron(Module):
     ) -> None:
         size = _positive(inputs, "inputs")
         draw, source = initializers.find(initializer), initializers.random_generator(generator, seed)
-        self.weight = [Value(draw(source, size, fan_out)) for _ in range(size)]
+        # a tuple: the same object in every graph, so a walk looks through it once
+        self.weight = tuple([Value(draw(source, size, fan_out)) for _ in range(size)])
         self.bias = Value(0.0) if bias else None
         self.activation = activations.find(activation)
 

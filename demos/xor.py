@@ -158,6 +158,7 @@ def main(arguments: list[str] | None = None) -> int:
     solved = show_truth_table(model)
     loss = show_backward_pass(model)
     agree = check_gradients(model)
+    loss.zero_grad()
     loss.backward()
     path = viz.draw(loss).save(options.output)
     print(f"\nThe graph of that example, with its gradients: {path}")

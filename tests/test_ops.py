@@ -100,6 +100,11 @@ UNLIKE_TORCH = {
     "prod([1e+200, 1e+200, 1e-200],)": _OVERFLOWS,
     "norm([1e+200, 1e+200],)": _OVERFLOWS,
     "norm([1e-200, 1e-200],)": _OVERFLOWS,
+    "digamma(-3.0,)": "PyTorch's trigamma is 7e31 at its poles, not inf",
+    "polygamma(1.0, -3.0)": "the same",
+    "polygamma(2.0, -3.0)": "a pole between -inf and inf: nan here, a huge number there",
+    "polygamma(1.0, inf)": "0 is the limit; PyTorch has nan",
+    "polygamma(1.0, -inf)": "no limit; PyTorch has a number",
 }
 TORCH_IS_COARSE = {"digamma": 1e-9, "polygamma": 1e-9}
 """Its trigamma has ten digits."""
@@ -222,3 +227,8 @@ def test_nan_is_never_hidden(op: Op) -> None:
 def test_kinks_follow_the_stated_conventions(name: str, operands: tuple[Any, ...], partials: list[float]) -> None:
     assert _compute(OPS[name], operands)[1] == partials
     assert _compute(OPS["pow"], (0.0, 0.0))[0] == 1.0
+
+
+def test_polygamma_needs_a_whole_order() -> None:
+    for order in (1.5, -1.0, 101.0, math.nan):
+        assert math.isnan(evaluator(OPS["polygamma"])(order, 2.0)[0])

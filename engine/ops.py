@@ -13,7 +13,8 @@ Rules are Python expressions as text. They may name
 
 A rule that calls its own operation marks a primitive: a function that is implemented, not composed. Rules are written
 in the form that keeps its accuracy at both ends of the range: `1 - tanh(x)**2` is zero from x = 19 on, the rule below
-is right to the last bits.
+is right to the last bits. Partials are differentiated again for higher derivatives: a smooth operation has partials
+without `abs` or `where` in x, and what stands in a branch is finite even where the branch is not taken.
 
 This module knows nothing of how rules are run.
 """
@@ -137,8 +138,7 @@ _TABLE = (
     Op("mod", "x % y", ("1", "-(x // y)"), "remainder with the divisor's sign, as Python's", operands=XY, symbol="%",
        kinks=("y", "(x % y) * (y - x % y)"),
        special=((7.5, 2.0), (-7.5, 2.0), (7.5, -2.0), (0.0, 3.0), (1.0, 0.0), (NAN, 2.0))),
-    Op("pow", "x ** y", ("where(y == 0, 0, y * x ** (y - 1))",
-                         "where((x == 0) * (y >= 0), 0, z * log(x))"), "power", operands=XY, symbol="**",
+    Op("pow", "x ** y", ("y * x ** (y - (y != 0))", "z * log(x + (x == 0) * (y >= 0))"), "power", operands=XY, symbol="**",
        textbook=("y * x ** (y - 1)", "z * log(x)"),
        domain=(POSITIVE, REAL), kinks=("x",),
        special=((0.0, 0.0), (0.0, 0.5), (0.0, 1.0), (0.0, 2.0), (0.0, -1.0), (-8.0, 3.0), (-8.0, 2.0), (-8.0, -1.0),
@@ -191,7 +191,7 @@ _TABLE = (
        special=(0.0, 1e-10, 1e10, -1e200, INF, NAN)),
     Op("sinh", "sinh(x)", ("cosh(x)",), "hyperbolic sine", special=(0.0, 1e-10, 20.0, -700.0, 1000.0, -INF, NAN)),
     Op("cosh", "cosh(x)", ("sinh(x)",), "hyperbolic cosine", special=(0.0, 1e-10, 20.0, -700.0, 1000.0, -INF, NAN)),
-    Op("tanh", "tanh(x)", ("4 * exp(-2 * abs(x)) / (1 + exp(-2 * abs(x))) ** 2",), "hyperbolic tangent",
+    Op("tanh", "tanh(x)", ("4 * sigmoid(2 * x) * sigmoid(-(2 * x))",), "hyperbolic tangent",
        textbook=("1 - z ** 2",),
        special=(0.0, 1e-10, 20.0, -20.0, 300.0, -1000.0, INF, NAN)),
     Op("asinh", "asinh(x)", ("1 / hypot(x, 1)",), "inverse hyperbolic sine", textbook=("1 / sqrt(x ** 2 + 1)",),
@@ -210,7 +210,7 @@ _TABLE = (
        kinks=("hypot(x, y)", "hypot(x, abs(y) - y)"), aliases=("arctan2",),
        special=((1.0, 1.0), (1.0, -1.0), (-1.0, 0.0), (0.0, 2.0), (1e200, 1e200), (1e-200, 1e-200), (1.0, INF),
                 (NAN, 1.0))),
-    Op("hypot", "hypot(x, y)", ("where(z == 0, 0, x / z)", "where(z == 0, 0, y / z)"),
+    Op("hypot", "hypot(x, y)", ("x / (z + (z == 0))", "y / (z + (z == 0))"),
        "length of (x, y), without overflow; the slope at the origin is 0", operands=XY, kinks=("z",),
        textbook=("x / z", "y / z"),
        special=((0.0, 0.0), (3.0, 4.0), (1e200, 1e200), (1e-200, 1e-200), (-1.0, 0.0), (INF, 1.0), (NAN, 1.0))),
@@ -232,7 +232,7 @@ _TABLE = (
                 (1.0, -3.0), (2.0, -3.0), (1.0, INF), (1.0, -INF), (1.0, NAN))),
     # --- activations
     Op("sigmoid", "where(x >= 0, 1, exp(-abs(x))) / (1 + exp(-abs(x)))",
-       ("exp(-abs(x)) / (1 + exp(-abs(x))) ** 2",), "logistic function 1 / (1 + exp(-x))",
+       ("z * sigmoid(-x)",), "logistic function 1 / (1 + exp(-x))",
        textbook=("z * (1 - z)",),
        special=(0.0, 20.0, -20.0, 40.0, -700.0, 1000.0, -1000.0, INF, -INF, NAN)),
     Op("log_sigmoid", "where(x < 0, x, 0) - log1p(exp(-abs(x)))", ("sigmoid(-x)",), "log(sigmoid(x)), for any x",
@@ -244,11 +244,11 @@ _TABLE = (
     Op("leaky_relu", "where(x > 0, x, slope * x)", ("where(x > 0, 1, slope)", "where(x > 0, 0, x)"),
        "x, or slope * x where x is not positive", operands=("x", "slope"), defaults={"slope": 0.01}, kinks=("x",),
        special=((0.0, 0.01), (-3.0, 0.01), (3.0, 0.2), (-1e-300, 0.5), (NAN, 0.01))),
-    Op("elu", "where(x > 0, x, alpha * expm1(x))", ("where(x > 0, 1, alpha * exp(x))", "where(x > 0, 0, expm1(x))"),
+    Op("elu", "where(x > 0, x, alpha * expm1(x))", ("where(x > 0, 1, alpha * exp(where(x > 0, 0, x)))", "expm1(where(x > 0, 0, x))"),
        "x, or alpha * (exp(x) - 1) where x is not positive", operands=("x", "alpha"), defaults={"alpha": 1.0},
        kinks=("x",), special=((0.0, 1.0), (-1e-10, 1.0), (-40.0, 1.5), (800.0, 1.0), (-INF, 1.0), (NAN, 1.0))),
     Op("selu", "1.0507009873554805 * where(x > 0, x, 1.6732632423543772 * expm1(x))",
-       ("1.0507009873554805 * where(x > 0, 1, 1.6732632423543772 * exp(x))",),
+       ("1.0507009873554805 * where(x > 0, 1, 1.6732632423543772 * exp(where(x > 0, 0, x)))",),
        "elu scaled so that layers keep mean 0 and variance 1", kinks=("x",),
        special=(0.0, -1e-10, -40.0, 800.0, -INF, NAN)),
     Op("gelu", _GELU_VALUE, (_GELU_PARTIAL,), "x times the normal distribution function (the exact form)",
@@ -308,7 +308,7 @@ _TABLE = (
        empty=-INF,
        special=([3.0], [1.0, 2.0, 0.5], [1000.0, 999.0], [0.0, -40.0], [-1000.0, -1000.0], [-INF, 1.0], [INF, 1.0],
                 [NAN, 1.0])),
-    Op("norm", "norm(xs)", ("where(z == 0, 0, x / z)",),
+    Op("norm", "norm(xs)", ("x / (z + (z == 0))",),
        "Euclidean length, without overflow; the slope at the origin is 0", operands=XS, variadic=True, empty=0.0,
        textbook=("x / z",),
        special=([-3.0], [3.0, -4.0], [0.0, 0.0], [1e200, 1e200], [1e-200, 1e-200], [INF, 1.0], [NAN, 1.0])),

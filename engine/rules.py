@@ -1,10 +1,11 @@
 """Rule text -> expressions -> source -> functions.
 
 A rule is parsed once into an `Expression` and checked there: after that it can name only operands and operations of
-the table. Expressions are spelled in three styles from one routine:
+the table. Expressions are spelled in four styles from one routine:
 
 - `formula`: what people read on an edge of a diagram, with the operands' own names;
 - `fast`: Python source over floats whose functions may raise at the corners of their domains;
+- `value`: Python source over Values, whose result is a graph again: derivatives of derivatives;
 - `ieee`: the same source with functions and arithmetic that answer as IEEE 754 does.
 
 The generated eager operators (`operator_source`) are `fast` source; where that raises they hand over to
@@ -21,6 +22,7 @@ from engine.ops import OPS, Op
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from typing import Any
 
     # An operand's name, a number, or an operation applied to expressions: `("add", "x", ("exp", "y"))`.
     Expression = str | float | tuple["Expression", ...]
@@ -141,13 +143,14 @@ _TERNARY, _UNARY, _ATOM = 1, 7, 9
 _CALLS = {
     "formula": {},
     "fast": {"pow": "_power"},  # Python's own `**` turns complex for a negative base
+    "value": {name: name for name in ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")},
     "ieee": {"pow": "_power", "div": "_divide", "floordiv": "_floor_divide", "mod": "_remainder"},
 }
 _NEVER_RAISES = {"add", "sub", "mul", "neg", "abs", "where", *_COMPARE.values()}
 
 
 def spell(expression: Expression, style: str, known: Mapping[Expression, str] | Mapping[str, str]) -> str:
-    """An expression as text, in the style `formula`, `fast` or `ieee`.
+    """An expression as text, in the style `formula`, `fast`, `ieee` or `value`.
 
     `known` gives the text of names, and of subexpressions that already have a variable.
 
@@ -170,10 +173,11 @@ def spell(expression: Expression, style: str, known: Mapping[Expression, str] | 
         assert isinstance(name, str)
         if name == "neg":
             return f"-{inside(arguments[0], _UNARY)}", _UNARY
-        if name == "where" and style != "formula":
+        if name == "where" and style in ("fast", "ieee"):
             condition, then, otherwise = arguments
             return f"{inside(then, 2)} if {inside(condition, 2)} else {inside(otherwise, 1)}", _TERNARY
         called = _CALLS[style].get(name)
+        prefix = "_" if style in ("fast", "ieee") else ""
         if name in _INFIX and called is None:
             binding = _INFIX[name]
             left, right = (binding + 1, binding) if name == "pow" else (binding, binding + 1)
@@ -183,7 +187,7 @@ def spell(expression: Expression, style: str, known: Mapping[Expression, str] | 
             else f"[{inside(a, 0)} for x in xs]"
             for a in arguments
         ]  # fmt: skip
-        return f"{called or ('' if style == 'formula' else '_') + name}({', '.join(texts)})", _ATOM
+        return f"{called or prefix + name}({', '.join(texts)})", _ATOM
 
     return write(expression)[0]
 
@@ -229,10 +233,11 @@ def _is_reduction(name: str) -> bool:
 # --- expression -> source over floats
 
 
-def expand(expression: Expression, bound: Mapping[str, Expression]) -> Expression:
+def expand(expression: Expression, bound: Mapping[str, Expression], over_values: bool = False) -> Expression:
     """Put arguments for names, and rules for operations, until only primitives and arithmetic remain.
 
-    Inside a reduction `xs` becomes `x`, the element; squares become products, so that the base is computed once.
+    Inside a reduction `xs` becomes `x`, the element; squares become products, so that the base is computed once; and
+    abs(-x) becomes abs(x), for the same reason. Over Values operations stay: each is a node.
     """
     if isinstance(expression, str):
         return bound.get(expression, expression)
@@ -241,9 +246,13 @@ def expand(expression: Expression, bound: Mapping[str, Expression]) -> Expressio
     name, *parts = expression
     assert isinstance(name, str)
     if _is_reduction(name):
-        parts = [part if part in _LISTS else expand(part, {**bound, "xs": "x"}) for part in parts]
+        parts = [part if part in _LISTS else expand(part, {**bound, "xs": "x"}, over_values) for part in parts]
     else:
-        parts = [expand(part, bound) for part in parts]
+        parts = [expand(part, bound, over_values) for part in parts]
+    if over_values:
+        return (name, *parts)
+    if name == "abs" and isinstance(parts[0], tuple) and parts[0][0] == "neg":
+        return (name, parts[0][1])
     if name == "pow" and parts[1] == 2.0:
         return ("mul", parts[0], parts[0])
     if name in FAST or name in _INFIX or name in ("neg", "where"):
@@ -287,8 +296,9 @@ class Body:
 
     def __init__(self, op: Op, style: str, wanted: tuple[int, ...]) -> None:
         self.style = style
-        value = expand(parse(op, op.value), {})
-        partials = {k: expand(parse(op, op.partials[k]), {}) for k in wanted}
+        over_values = style == "value"
+        value = "z" if over_values else expand(parse(op, op.value), {})  # a node knows its own value
+        partials = {k: expand(parse(op, op.partials[k]), {}, over_values) for k in wanted}
         self._known: dict[Expression, str] = {}
         self.lines: list[str] = []
 
@@ -302,7 +312,8 @@ class Body:
         for part in shared:
             if "z" not in _names(part):
                 self._assign(part, f"t{len(self._known)}")
-        self._assign(value, "z")
+        if not over_values:
+            self._assign(value, "z")
         for part in shared:
             if "z" in _names(part):
                 self._assign(part, f"t{len(self._known)}")
@@ -357,3 +368,26 @@ def evaluator(op: Op) -> Callable[..., tuple[float, list[float]]]:
     exec("\n".join(lines), namespace)
     _evaluators[op] = namespace["evaluate"]  # type: ignore[assignment]
     return _evaluators[op]
+
+
+_graph_rules: dict[tuple[Op, int], Callable[..., Any]] = {}
+
+
+def graph_rule(op: Op, k: int, functions: Mapping[str, object]) -> Callable[..., Any]:
+    """The rule of one partial over Values: from operands and result to a Value, or a number if it is one.
+
+    Of a variadic operation: from the lists and the result to the list of partials of the k-th list. `functions` are
+    the free functions by name.
+    """
+    if (op, k) in _graph_rules:
+        return _graph_rules[op, k]
+    body = Body(op, "value", (k,))
+    lines = [f"def rule({', '.join(op.operands)}, z):"]
+    if op.variadic:
+        lines.append("    n = len(xs)")
+    lines += [f"    {line}" for line in body.lines]
+    lines.append(f"    return {body.partials[k]}")
+    namespace: dict[str, Any] = {**functions, **_NUMBERS}
+    exec("\n".join(lines), namespace)
+    _graph_rules[op, k] = namespace["rule"]
+    return _graph_rules[op, k]

@@ -33,6 +33,7 @@ _POWER = 0.02  # slopes that grow less than this power of the step are bounded
 _STRAIGHT = 0.05  # how far the power may vary from step to step
 _LOGARITHM = 1.05 * _POWER  # stands for logarithmic growth, less than that of any power
 _JUMP_POWER = 0.98
+_NO_RANGE = "no range of steps gives a usable slope"
 
 
 class Derivative:
@@ -97,6 +98,8 @@ def classify(around: Surroundings) -> tuple[Derivative, Estimate | None]:
     if right and left:
         return _two_sided(tables)
     limit = best(tables.right if right else tables.left)
+    if limit.error == math.inf:
+        return Derivative(kind="unresolved", note=_NO_RANGE), None
     note = f"one-sided: f is not defined on the {'left' if right else 'right'}"
     return Derivative(limit.value, SAFETY * limit.error, "one_sided", note=note), limit
 
@@ -132,7 +135,7 @@ def _two_sided(tables: Tables) -> tuple[Derivative, Estimate | None]:
                 kink = window
         candidates = [estimate for estimate in candidates if estimate.coarsest <= window.limit_for_finer]
     if kink is None:
-        return Derivative(kind="unresolved", note="no range of steps gives a usable slope"), None
+        return Derivative(kind="unresolved", note=_NO_RANGE), None
     return kink.as_kink(), kink.slope
 
 

@@ -5,6 +5,7 @@ A checker is a function `(f, x, claimed, paths) -> Outcome`, so that ours and ot
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Sequence
 from random import Random
@@ -44,6 +45,7 @@ class Counts:
         self.unsure: list[str] = []
         self.wrong = dict.fromkeys(kinds, 0)
         self.noticed = dict.fromkeys(kinds, 0)
+        self.invisible = dict.fromkeys(kinds, 0)
         self.costs: list[int] = []
 
     def right_claim(self, name: str, outcome: Outcome) -> None:
@@ -74,7 +76,12 @@ def on_corpus(check: Checker) -> Counts:
 
 
 def on_dags(check: Checker, count: int, seed: int, factors: Sequence[float] = (1e-3, 1e-6)) -> Counts:
-    """One input of each expression; wrong claims where the gradient is more than its own rounding."""
+    """One input of each expression.
+
+    An error so small that f, moved by max(1, |x|), would not change by one unit in its last place is invisible to
+    whoever has only values of f: in a saturated sigmoid's tail, say. Those are counted apart, and so are gradients
+    that are nothing but their own rounding.
+    """
     counts = Counts(factors)
     chance = Random(seed)
     for number, dag in enumerate(dags(count, seed)):
@@ -82,7 +89,10 @@ def on_dags(check: Checker, count: int, seed: int, factors: Sequence[float] = (1
         i = chance.choice([i for i, path in enumerate(paths) if path])
         f, x, claim = dag.along(i), dag.point[i], gradient[i]
         counts.right_claim(f"expression {number} of seed {seed}", check(f, x, claim, paths[i]))
-        if abs(claim) > 2.0**-50 * paths[i]:
-            for factor in factors:
+        unit = math.ulp(f(x)) / max(1.0, abs(x))
+        for factor in factors:
+            if factor * abs(claim) > unit and abs(claim) > 2.0**-50 * paths[i]:
                 counts.wrong_claim(factor, check(f, x, claim * (1 + factor), paths[i]))
+            else:
+                counts.invisible[factor] += 1
     return counts

@@ -35,7 +35,6 @@ def product_gradient(x: Any, y: Any) -> Any:
         [2.0, 3.0],
         (2, 3),
         {"x": 2.0, "y": 3.0},
-        [Value(2.0), 3.0],
         [np.float64(2.0), np.array(3.0)],
         OrderedDict(y=2.0, x=3.0),
     ],
@@ -51,8 +50,21 @@ def test_inputs_are_passed_by_position_or_by_name(inputs: Any) -> None:
     assert in_order.ok
 
 
-@pytest.mark.parametrize("x", [2.0, 2, Value(2.0), np.float32(2.0), np.array(2.0)], ids=lambda x: type(x).__name__)
-def test_one_number_is_the_only_argument(x: Any) -> None:
+def test_values_are_inputs_too() -> None:
+    x = Value(2.0, label="x")
+    seen = []
+
+    def loss(a: Any, b: Any) -> Any:
+        seen.append(a)
+        return a * b
+
+    assert check_gradients(loss, [x, 3.0], grad=product_gradient).ok
+    assert all(type(a) is Value and a is not x and a.label == "x" for a in seen)
+
+
+@pytest.mark.parametrize("kind", [float, int, Value, np.float32, np.array])
+def test_one_number_is_the_only_argument(kind: Any) -> None:
+    x = kind(2)
     for gradient in (
         None,
         lambda x: 3 * x**2,

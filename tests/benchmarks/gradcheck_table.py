@@ -93,6 +93,7 @@ def rows(corpus: Counts, expressions: Counts) -> list[tuple[str, str]]:
             (f"expressions: wrong noticed, {kind:g}", share(expressions.noticed[kind], expressions.wrong[kind]))
             for kind in expressions.wrong
         ),
+        *((f"expressions: not counted, {kind:g} is invisible", str(n)) for kind, n in expressions.invisible.items()),
         ("expressions: median evaluations, right ones", f"{expressions.median_cost:g}"),
     ]
 

@@ -251,7 +251,7 @@ def judge(
     scale = max(found.scale, paths)
     if claimed == 0.0:
         size = max(size, scale)
-    resolution = found.error / size if found.error else 0.0
+    resolution = found.error / size if size else (math.inf if found.error else 0.0)
     if resolution <= min_resolution:
         return Verdict("pass", True, allowed, resolution)
     if found.error <= _OF_SCALE * scale:

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 U = 2.0**-53  # half a unit in the last place of 1.0
 BUDGET = 300  # evaluations after which no more noise is measured
 _GOLDEN = (math.sqrt(5) - 1) / 2  # a ladder of exact powers of two would alias with rounding
-_RUNGS = 25
+_RUNGS = 25  # for each of the two sizes: 4**-25 of it is below the spacing of floats
 _FINEST = 8  # smallest step, in units in the last place of x
 _DEVIATIONS = 3.0  # noise counted, in standard deviations
 _NEAR = 16.1  # noise found at this many steps from x, or nearer, counts for the step
-_HALVINGS = 20
+_HALVINGS = 20  # of the step at which f begins to move: a stair that keeps its height through a factor 1e6 is one
 _QUANTUM = 1e-7  # a first change of this size, relative to f, may be one stair of rounding
 
 

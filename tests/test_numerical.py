@@ -271,6 +271,7 @@ UP = Derivative(INF, 0.0, "unbounded")
         (Derivative(2.0, 0.1, scale=1.0), 2.0, {}, ("inconclusive", False)),
         (Derivative(0.0, 1e-9, scale=1.0), 0.0, {}, ("pass", True)),
         (Derivative(0.0, 0.0), 0.0, {}, ("pass", True)),
+        (Derivative(0.0, 1e-9), 0.0, {}, ("inconclusive", False)),
         (Derivative(0.0, 0.0), 1e-300, {}, ("fail", False)),
         (Derivative(1e-12, 1e-11, scale=1.0), 1e-12, {}, ("bounded", True)),
         (Derivative(1e-12, 1e-11), 1e-12, {}, ("inconclusive", False)),

@@ -9,24 +9,37 @@
 """
 
 from engine import functions
+from engine.derivatives import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from engine.modes import detect_anomaly, enable_grad, no_grad, record_source
 from engine.naming import label
 from engine.ops import OPS, Op
 from engine.rules import validate
 from engine.value import AnomalyError, Value, constant
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from engine.gradcheck import (
+        GradientError,
+        GradientReport,
+        GradientWarning,
+        assert_gradients,
+        check_gradients,
+        differentiate,
+    )
+
 validate()
 
 __all__ = [
-    "OPS",
-    "AnomalyError",
-    "Op",
-    "Value",
-    "constant",
-    "detect_anomaly",
-    "enable_grad",
-    "functions",
-    "label",
-    "no_grad",
-    "record_source",
-]
+    "OPS", "AnomalyError", "GradientError", "GradientReport", "GradientWarning", "Op", "Value", "assert_gradients",
+    "check_gradients", "constant", "detect_anomaly", "differentiate", "enable_grad", "functions", "grad", "hessian",
+    "hvp", "jacobian", "jvp", "label", "no_grad", "record_source", "value_and_grad", "vjp",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> object:
+    """The gradient checker is imported when it is first asked for."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from engine import gradcheck
+
+    return getattr(gradcheck, name)

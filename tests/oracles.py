@@ -15,8 +15,7 @@ import mpmath as mp
 import pytest
 
 from engine import OPS, Op
-from engine.floats import IEEE
-from engine.rules import evaluator, expand, parse, spell
+from engine.testing import kink_distance
 
 try:
     import torch
@@ -172,16 +171,6 @@ def _torch_table() -> dict[str, Callable[..., Any]]:
 
 TORCH = _torch_table()
 NOT_IN_TORCH = {"cbrt"}
-
-
-def kink_distance(op: Op, *operands: Any) -> float:
-    """How far the kink expressions are from zero: 0 at a kink, inf for a smooth operation."""
-    if op.variadic or not op.kinks:
-        return math.inf
-    scope = {f"_{name}": function for name, function in IEEE.items()}
-    scope |= dict(zip(op.operands, operands, strict=True)) | {"z": evaluator(op)(*operands)[0]}
-    distances = [abs(eval(spell(expand(parse(op, kink), {}), "ieee", {}), dict(scope))) for kink in op.kinks]
-    return min(0.0 if math.isnan(distance) else distance for distance in distances)
 
 
 def ordinary_points(op: Op, count: int = 12) -> Iterator[tuple[Any, ...]]:

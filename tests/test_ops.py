@@ -13,7 +13,6 @@ from oracles import (
     TRUTH,
     close,
     flat,
-    kink_distance,
     needs_torch,
     ordinary_points,
     torch_value_and_partials,
@@ -25,6 +24,7 @@ from oracles import (
 from engine import OPS, Op, Value, functions
 from engine.floats import IEEE
 from engine.rules import evaluator, expand, parse, spell
+from engine.testing import kink_distance
 
 
 def _compute(op: Op, operands: tuple[Any, ...]) -> tuple[float, list[float]]:

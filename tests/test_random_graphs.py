@@ -9,21 +9,24 @@ from typing import Any
 import mpmath as mp
 from hypothesis import HealthCheck, assume, given, settings
 from oracles import TORCH, TRUTH, needs_torch
-from programs import SMOOTH, Program, programs
 
-from engine import OPS, Value, functions
+from engine import OPS, Value
 from engine.graph import topological_order
+from engine.testing import FUNCTIONS, Program, graphs
 
 try:
     import torch
 except ImportError:
     torch = None  # type: ignore[assignment]
 
+SMOOTH = ("add", "sub", "mul", "tanh", "sigmoid", "sin", "cos", "square", "softplus", "silu", "atan", "asinh", "gelu",
+          "erf", "sum", "dot", "mean", "logsumexp", "prod", "neg")  # fmt: skip
+EVERYWHERE = (*SMOOTH, "relu", "abs", "maximum", "minimum", "leaky_relu", "elu", "max", "min", "norm", "hypot", "where",
+              "clip", "exp", "div", "pow", "sqrt", "log", "var")  # fmt: skip
 EXAMPLES = int(os.environ.get("GLASSGRAD_EXAMPLES", "300"))
 """Continuous integration asks for 2,000."""
 
 generously = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-OURS = {name: getattr(functions, name) for name in OPS}
 
 
 def _accurate_tanh(x: Any) -> Any:
@@ -46,7 +49,7 @@ def path_sum(output: Value) -> dict[Value, float]:
 
 def gradients(program: Program) -> tuple[list[Value], Value]:
     leaves = [Value(x) for x in program.leaves]
-    values = program.run(OURS, leaves)
+    values = program.run(FUNCTIONS, leaves)
     assume(all(abs(value.data) < 1e6 and all(abs(p) < 1e6 for p in value.partials) for value in values))
     values[-1].backward()
     return leaves, values[-1]
@@ -54,7 +57,7 @@ def gradients(program: Program) -> tuple[list[Value], Value]:
 
 @needs_torch
 @generously
-@given(programs())
+@given(graphs(EVERYWHERE))
 def test_gradients_are_pytorchs(program: Program) -> None:
     leaves, output = gradients(program)
     tensors = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in program.leaves]
@@ -80,7 +83,7 @@ def test_gradients_are_pytorchs(program: Program) -> None:
 
 
 @generously
-@given(programs(SMOOTH, max_steps=10))
+@given(graphs(SMOOTH, max_ops=10))
 def test_gradients_are_the_truth(program: Program) -> None:
     leaves, output = gradients(program)
     sizes = path_sum(output)
@@ -96,7 +99,7 @@ def test_gradients_are_the_truth(program: Program) -> None:
 
 
 @generously
-@given(programs())
+@given(graphs(EVERYWHERE))
 def test_twice_is_exactly_twice(program: Program) -> None:
     leaves, output = gradients(program)
     once = [leaf.grad for leaf in leaves]

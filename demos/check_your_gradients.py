@@ -130,7 +130,7 @@ def with_the_derivative_of_the_wrong_argument(**p: Any) -> Parameters:
     def sigmoid_derivative(x: Any) -> Any:
         return x * (1 - x)
 
-    x, y = X[:, 1:2], Y[:, 1:2]
+    x, y = X[:, 3:], Y[:, 3:]
     z1, a1, _, a2 = network(x, p)
     delta2 = (a2 - y) * sigmoid_derivative(a2)
     delta1 = p["W2"].T @ delta2 * sigmoid_derivative(z1)
@@ -160,7 +160,8 @@ def derivations() -> list[Derivation]:
         ),
         Derivation(
             "2-3-1 network, one example", "sigmoid' = x (1 - x) is given the pre-activation",
-            one, parameters, with_the_derivative_of_the_wrong_argument, right_for(one_x, one_y),
+            network_loss(X[:, 3:], Y[:, 3:]), parameters,
+            with_the_derivative_of_the_wrong_argument, right_for(X[:, 3:], Y[:, 3:]),
         ),
     ]  # fmt: skip
 

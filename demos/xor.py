@@ -146,6 +146,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the first weights (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=Path("xor.svg"), help="the picture (default: %(default)s)")
     options = parser.parse_args(arguments)
+    if options.output.suffix not in (".svg", ".png", ".pdf", ".dot", ".gv"):
+        parser.error(f"--output must end in .svg, .png, .pdf or .dot; got {str(options.output)!r}")
     if options.steps < 1:
         parser.error(f"--steps must be at least 1; got {options.steps}; 10000 solves XOR")
 

@@ -36,19 +36,32 @@ def _unknown(root: Value, known: Mapping[int, object], leaves: bool) -> Iterator
 
 
 def build(
-    kind: type[V], op: Op, data: float, grad: float, parents: tuple[V, ...], partials: tuple[float, ...], note: Any
+    kind: type[V],
+    op: Op,
+    data: float,
+    grad: float,
+    parents: tuple[V, ...],
+    partials: tuple[float, ...],
+    note: Any,
+    extra: dict[str, Any] | None = None,
 ) -> V:
     """A node from its fields."""
     node = object.__new__(kind)
     node._data, node._grad, node.op, node._note = data, grad, op, note
     node._connect(parents, partials)
+    if extra:  # a subclass without slots may keep attributes of its own
+        vars(node).update(extra)
     return node
+
+
+def _extra(node: Value) -> dict[str, Any] | None:
+    return getattr(node, "__dict__", None)
 
 
 def shallow(node: V) -> V:
     """Another node with the same parents."""
     parents: tuple[Any, ...] = node.parents
-    copy: V = build(type(node), node.op, node._data, node._grad, parents, node.partials, node._note)
+    copy: V = build(type(node), node.op, node._data, node._grad, parents, node.partials, node._note, _extra(node))
     return copy
 
 
@@ -74,7 +87,16 @@ class _Batch:
     def __reduce__(self) -> tuple[Any, ...]:
         index = self.index
         rows = [
-            (type(n), n.op, n._data, n._grad, tuple([index.get(id(p), p) for p in n.parents]), n.partials, n._note)
+            (
+                type(n),
+                n.op,
+                n._data,
+                n._grad,
+                tuple([index.get(id(p), p) for p in n.parents]),
+                n.partials,
+                n._note,
+                _extra(n),
+            )
             for n in self.nodes
         ]
         return _unpack, (rows,)
@@ -90,9 +112,9 @@ _batch_of: dict[int, weakref[_Batch]] = {}
 
 def _unpack(rows: list[tuple[Any, ...]]) -> list[Value]:
     nodes: list[Value] = []
-    for kind, op, data, grad, parents, partials, note in rows:
+    for kind, op, data, grad, parents, *rest in rows:
         operands = tuple(nodes[p] if isinstance(p, int) else p for p in parents)
-        nodes.append(build(kind, op, data, grad, operands, partials, note))
+        nodes.append(build(kind, op, data, grad, operands, *rest))
     return nodes
 
 
@@ -103,7 +125,7 @@ def _pick(nodes: list[Value], position: int) -> Value:
 def reduced(root: Value) -> tuple[Any, ...]:
     """What `pickle` stores of a node."""
     if not root.parents:
-        return build, (type(root), root.op, root._data, root._grad, (), (), root._note)
+        return build, (type(root), root.op, root._data, root._grad, (), (), root._note, _extra(root))
     found = _batch_of.get(id(root))
     batch = found() if found else None
     if batch is None:

@@ -24,6 +24,15 @@ _EULER_GAMMA = 0.5772156649015329
 _BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
 _SERIES_FROM = 16.0
 
+# zeta(k) - 1 for k = 2, 3, ...: enough for |e| <= 1/4 (Abramowitz & Stegun table 23.3).
+_ZETA_MINUS_ONE = (
+    0.64493406684822644, 0.20205690315959429, 0.082323233711138192, 0.036927755143369926, 0.01734306198444914,
+    0.0083492773819228268, 0.0040773561979443394, 0.0020083928260822144, 0.00099457512781808534,
+    0.00049418860411946456, 0.0002460865533080483, 0.00012271334757848915, 6.1248135058704829e-5,
+    3.0588236307020494e-5, 1.5282259408651872e-5, 7.6371976378997623e-6, 3.8172932649998399e-6, 1.9082127165539389e-6,
+    9.5396203387279611e-7, 4.7693298678780646e-7, 2.3845050272773299e-7, 1.1921992596531107e-7,
+)  # fmt: skip
+
 
 def divide(x: float, y: float) -> float:
     """x / y as IEEE 754 has it.
@@ -95,8 +104,9 @@ def logsumexp(xs: Sequence[float]) -> float:
 
 def _scaled(pair: tuple[float, int], x: float) -> tuple[float, int]:
     """pair * x, with the binary exponent kept apart, so that no product in between overflows or underflows."""
-    mantissa, exponent = math.frexp(pair[0] * x)
-    return mantissa, pair[1] + exponent
+    factor, shift = math.frexp(x)
+    mantissa, exponent = math.frexp(pair[0] * factor)
+    return mantissa, pair[1] + shift + exponent
 
 
 def _joined(mantissa: float, exponent: int) -> float:
@@ -116,6 +126,12 @@ def prod(xs: Sequence[float]) -> float:
     for x in xs:
         pair = _scaled(pair, x)
     return _joined(*pair)
+
+
+def norm(xs: Sequence[float]) -> float:
+    """Euclidean length; nan if any is nan, where `math.hypot` lets an inf win."""
+    length = math.hypot(*xs)
+    return length if length - length == 0 or all(x == x for x in xs) else NAN
 
 
 def prod_of_others(xs: Sequence[float]) -> list[float]:
@@ -141,12 +157,35 @@ def _cotangent_derivative(order: int, x: float) -> float:
     for _ in range(order):
         slope = [k * c for k, c in enumerate(coefficients)][1:]
         coefficients = [-(a + b) for a, b in zip([*slope, 0.0, 0.0], [0.0, 0.0, *slope], strict=True)]
-    fraction = x - math.floor(x)
-    cotangent = math.cos(_PI * fraction) / math.sin(_PI * fraction)
+    fraction = x - round(x)
+    if abs(fraction) <= 0.25:
+        cotangent = 1.0 / math.tan(_PI * fraction)
+    else:  # the cotangent's zero keeps its digits
+        cotangent = -math.tan(_PI * (fraction - math.copysign(0.5, fraction)))
     value = 0.0
     for c in reversed(coefficients):
         value = value * cotangent + c
     return float(value * _PI**order)
+
+
+def lgamma(x: float) -> float:
+    """log|gamma(x)|, with all its digits near its zeros at 1 and 2, where `math.lgamma` loses them.
+
+    There lgamma(1 + e) = -log(1 + e) + (1 - euler_gamma) e + sum (-1)^k (zeta(k) - 1) e^k / k (Abramowitz & Stegun
+    6.1.33).
+
+    >>> lgamma(2.0), lgamma(4.0) == math.lgamma(4.0)
+    (0.0, True)
+    """
+    if not 0.75 <= x <= 2.25:
+        return math.lgamma(x)
+    e = x - (1.0 if x < 1.5 else 2.0)
+    if abs(e) > 0.25:
+        return math.lgamma(x)
+    series = 0.0
+    for k in range(len(_ZETA_MINUS_ONE) + 1, 1, -1):
+        series = (_ZETA_MINUS_ONE[k - 2] / k - series) * e
+    return (-math.log1p(e) if x < 1.5 else 0.0) + (1.0 - _EULER_GAMMA) * e + series * e
 
 
 def digamma(x: float) -> float:
@@ -157,8 +196,8 @@ def digamma(x: float) -> float:
     """
     if x == 0:
         return math.copysign(INF, -x)
-    if x != x or x == INF:
-        return x
+    if x - x != 0:
+        return x if x != -INF else NAN
     if x < 0:
         return NAN if x == math.floor(x) else digamma(1.0 - x) - _PI * _cotangent_derivative(0, x)
     if x == 1.0:
@@ -228,9 +267,9 @@ FAST: dict[str, Callable[..., object]] = {
     name: getattr(math, name)
     for name in (
         "sqrt", "cbrt", "exp", "expm1", "log", "log1p", "log2", "log10", "sin", "cos", "tan", "asin", "acos", "atan",
-        "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "atan2", "hypot", "erf", "erfc", "lgamma",
+        "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "atan2", "hypot", "erf", "erfc",
     )
-}  # fmt: skip
+} | {"lgamma": lgamma}  # fmt: skip
 """Python's own functions, which raise at the corners."""
 
 _POLES: dict[str, dict[float, float]] = {
@@ -249,7 +288,7 @@ IEEE: dict[str, Callable[..., object]] = {
 _BOTH: dict[str, Callable[..., object]] = {
     "abs": abs, "floor": floor, "digamma": digamma, "polygamma": polygamma, "sum": total, "dot": dot,
     "prod": prod, "max": maximum, "min": minimum, "logsumexp": logsumexp,
-    "norm": lambda xs: math.hypot(*xs), "prod_of_others": prod_of_others,
+    "norm": norm, "prod_of_others": prod_of_others,
 }  # fmt: skip
 FAST |= _BOTH | {"power": math.pow}
 IEEE |= _BOTH | {"divide": divide, "floor_divide": floor_divide, "remainder": remainder, "power": power}

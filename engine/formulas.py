@@ -38,6 +38,7 @@ def value_formula(node: Value, names: list[str] | None = None) -> str:
     """
     names, op = names or operand_names(node), node.op
     if op.symbol != op.name:
+        names = [f"({n})" if n.startswith("-") else n for n in names]
         return f" {op.symbol} ".join(names) if len(names) == 2 else f"{op.symbol}{names[0]}"
     shown = names if len(names) <= 6 else [*names[:3], "...", *names[-2:]]
     return f"{op.name}({', '.join(shown)})"
@@ -53,7 +54,13 @@ def partial_formulas(node: Value, name: str = "z", names: list[str] | None = Non
     names, op = names or operand_names(node), node.op
     texts = partial_texts(op, len(names))
     if not op.variadic:
-        return [formula(op, text, {**dict(zip(op.operands, names, strict=True)), "z": name}) for text in texts]
+        constants = {
+            o: parent._data
+            for o, parent in zip(op.operands, node.parents, strict=True)
+            if parent.op is CONSTANT and not parent.label
+        }
+        known = {o: n for o, n in zip(op.operands, names, strict=True) if o not in constants}
+        return [formula(op, text, {**known, "z": name}, constants) for text in texts]
     size = len(names) // len(op.operands)
     return [
         formula(op, text, {"x": names[k % size], "y": names[size + k % size] if len(names) > size else "y", "z": name,

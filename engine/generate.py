@@ -172,7 +172,9 @@ def _function(op: Op) -> Iterator[str]:
     yield f"def {op.name}({parameters(op)}):"
     yield f'    """{docstring(op)}"""'
     method = method_names(op)
-    if method:
+    if op.name in DUNDERS:  # Python's operator: it knows what to say when one side is no number
+        yield f"    if x.__class__ is Value or y.__class__ is Value:\n        return x {op.symbol} y"
+    elif method:
         rest = ", ".join(op.operands[1:])
         yield f"    if {op.operands[0]}.__class__ is Value:"
         yield f"        return {op.operands[0]}.{method[0]}({rest})"

@@ -27,14 +27,18 @@ def topological_order(*roots: Value) -> list[Value]:
     """
     order: list[Value] = []
     seen: set[Value] = set()
-    expanded: set[int] = set()  # lists of parents by id: those of a layer's neurons are one tuple, looked through once
+    done: set[int] = set()  # lists of parents by id, all in the order: a layer's neurons share one tuple of inputs
     stack: list[Value | None] = list(roots[::-1])
     pop, push, extend, emit, add = stack.pop, stack.append, stack.extend, order.append, seen.add
     is_seen = seen.__contains__
     while stack:
         node = pop()
         if node is None:  # all parents of the node beneath are in the order
-            emit(pop())  # type: ignore[arg-type]  # a marker always lies on a node
+            node = pop()
+            emit(node)  # type: ignore[arg-type]  # a marker always lies on a node
+            if node._first.__class__ is tuple:  # type: ignore[union-attr]
+                done.add(id(node._first))  # type: ignore[union-attr]
+                done.add(id(node._second))  # type: ignore[union-attr]
         elif node not in seen:
             add(node)
             first = node._first
@@ -46,8 +50,7 @@ def topological_order(*roots: Value) -> list[Value]:
             second = node._second
             if first.__class__ is tuple:
                 for parents in (second, first):
-                    if parents is not None and id(parents) not in expanded:
-                        expanded.add(id(parents))
+                    if parents is not None and id(parents) not in done:
                         extend(filterfalse(is_seen, parents[::-1]))
             else:
                 if second is not None and second not in seen:

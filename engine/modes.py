@@ -1,8 +1,9 @@
 """Recording modes: `no_grad`, `record_source` and `detect_anomaly`.
 
-A mode belongs to the thread or async task that entered it: it lives in a context variable, as a chain of frames
-`(modes, frame before)`, so leaving restores what was there, whatever happened inside and however modes nest. While no
-mode is active in any thread, generated operators test one plain flag and nothing else.
+A mode belongs to the thread or async task that entered it: a context variable holds the chain of frames that were
+entered there. Leaving closes that very frame, wherever it lies by then (generators may leave in another order than they
+entered, or in another thread), and only open frames count. While none is open in any thread, generated operators test
+one plain flag and nothing else.
 """
 
 from __future__ import annotations
@@ -12,15 +13,23 @@ from contextvars import ContextVar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-    from types import TracebackType
-    from typing import ParamSpec, TypeVar
+    from collections.abc import Awaitable, Callable, Generator
+    from typing import Any, ParamSpec, TypeVar
 
     P = ParamSpec("P")
     R = TypeVar("R")
-    Frame = tuple[frozenset[str], "Frame | None"]
 
-_frame: ContextVar[Frame | None] = ContextVar("glassgrad modes", default=None)
+
+class _Frame:
+    """One entry into a mode, on top of those before it in the same context; closed when it is left."""
+
+    __slots__ = ("before", "is_open", "mode")
+
+    def __init__(self, mode: Mode, before: _Frame | None) -> None:
+        self.mode, self.before, self.is_open = mode, before, True
+
+
+_top: ContextVar[_Frame | None] = ContextVar("glassgrad modes", default=None)
 _lock = allocate_lock()
 _entered = 0
 _namespaces: list[dict[str, object]] = []
@@ -36,8 +45,15 @@ def attach(namespace: dict[str, object]) -> None:
 
 def active() -> frozenset[str]:
     """The names of the modes that hold here: in this thread, in this task."""
-    frame = _frame.get()
-    return frame[0] if frame else frozenset()
+    frame, frames = _top.get(), []
+    while frame:
+        if frame.is_open:
+            frames.append(frame.mode)
+        frame = frame.before
+    names: frozenset[str] = frozenset()
+    for mode in reversed(frames):
+        names = names - mode._removes | mode._adds
+    return names
 
 
 def _count(change: int) -> None:
@@ -51,20 +67,34 @@ def _count(change: int) -> None:
 class Mode:
     """A context manager and decorator that changes what operators record."""
 
+    _frames: list[_Frame]
     _adds: frozenset[str] = frozenset()
     _removes: frozenset[str] = frozenset()
 
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        """`@no_grad` without brackets decorates as well."""
+        mode = super().__new__(cls)
+        mode._frames = []
+        return mode if function is None else mode(function)
+
     def __enter__(self) -> None:
-        before = _frame.get()
-        _frame.set((active() - self._removes | self._adds, before))
+        frame = _Frame(self, _top.get())
+        self._frames.append(frame)
+        _top.set(frame)
         _count(+1)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        frame = _frame.get()
-        if frame:  # a generator may be closed in another context than it entered in: that one is over
-            _frame.set(frame[1])
+    def __exit__(self, *error: object) -> None:
+        """Close the frame that was opened here; in whatever order and context a generator lets us come to it."""
+        frame = _top.get()
+        while frame and not (frame.mode is self and frame.is_open):
+            frame = frame.before
+        frame = frame or self._frames[-1]  # opened in another context
+        self._frames.remove(frame)
+        frame.is_open = False
+        top = _top.get()
+        while top and not top.is_open:
+            top = top.before
+        _top.set(top)
         _count(-1)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
@@ -87,15 +117,22 @@ class Mode:
         elif flags & _GENERATOR:
 
             def run(*args: P.args, **kwargs: P.kwargs) -> object:  # type: ignore[misc]  # three shapes of one wrapper
-                return _resume_inside(mode, function(*args, **kwargs))  # type: ignore[arg-type]
+                return (yield from _resume_inside(mode, function(*args, **kwargs)))  # type: ignore[arg-type, return-value]
 
         else:
 
             def run(*args: P.args, **kwargs: P.kwargs) -> object:  # type: ignore[misc]  # the same
                 with mode():
-                    return function(*args, **kwargs)
+                    result = function(*args, **kwargs)
+                # a partial of a coroutine function, or an object that is called asynchronously
+                return _await_inside(mode, result) if hasattr(result, "__await__") else result
 
         return wraps(function)(run)  # type: ignore[return-value]  # run has function's signature
+
+
+async def _await_inside(mode: type[Mode], awaitable: Awaitable[R]) -> R:
+    with mode():
+        return await awaitable
 
 
 def _resume_inside(mode: type[Mode], generator: Generator[object, object, object]) -> Generator[object, object, object]:

@@ -8,7 +8,7 @@ the table. Expressions are spelled in four styles from one routine:
 - `value`: Python source over Values, whose result is a graph again: derivatives of derivatives;
 - `ieee`: the same source with functions and arithmetic that answer as IEEE 754 does.
 
-The generated eager operators (`operator_source`) are `fast` source; where that raises they hand over to
+The generated eager operators (`engine/generate.py`) are `fast` source; where that raises they hand over to
 `evaluator(op)`, which is `ieee`. Common subexpressions are computed once in both.
 """
 
@@ -192,16 +192,15 @@ def spell(expression: Expression, style: str, known: Mapping[Expression, str] | 
     return write(expression)[0]
 
 
-def formula(op: Op, text: str, names: Mapping[str, str]) -> str:
-    """A rule as people read it, with the operands' own names in place of x and y.
+def formula(op: Op, text: str, names: Mapping[str, str], numbers: Mapping[str, float] | None = None) -> str:
+    """A rule as people read it, with the operands' own names in place of x and y, and numbers for constants.
 
     >>> formula(OPS["div"], "-z / y", {"x": "a", "y": "b", "z": "c"})
     '-c / b'
-    >>> formula(OPS["pow"], "y * x ** (y - 1)", {"x": "a", "y": "2"})
+    >>> formula(OPS["pow"], "y * x ** (y - 1)", {"x": "a"}, {"y": 2.0})
     '2 * a'
     """
-    numbers = {name: float(shown) for name, shown in names.items() if shown.lstrip("-").replace(".", "").isdecimal()}
-    return spell(_simplified(parse(op, text), numbers), "formula", names)
+    return spell(_simplified(parse(op, text), numbers or {}), "formula", names)
 
 
 def _simplified(expression: Expression, numbers: Mapping[str, float]) -> Expression:

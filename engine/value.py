@@ -37,6 +37,14 @@ _HERE = __file__.rpartition("value.py")[0]
 
 new = object.__new__
 
+# NumPy's names for operations of the table
+_UFUNCS = {
+    "subtract": "sub", "multiply": "mul", "divide": "div", "floor_divide": "floordiv", "remainder": "mod",
+    "power": "pow", "negative": "neg", "absolute": "abs", "arcsin": "asin", "arccos": "acos", "arctan": "atan",
+    "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "arctan2": "atan2",
+}  # fmt: skip
+_COMPARISONS = {"less", "less_equal", "greater", "greater_equal", "equal", "not_equal"}
+
 
 class AnomalyError(FloatingPointError):
     """A nan or an inf appeared under `detect_anomaly()`."""
@@ -84,7 +92,7 @@ class Value(Methods):
         _to_second: Any
 
     def __init__(self, data: float, label: str | None = None) -> None:
-        self._data = real(data)
+        self._data = _own_number(data)
         self._grad = 0.0
         self.op = LEAF
         self._first = self._second = self._note = None
@@ -120,7 +128,7 @@ class Value(Methods):
                 f"the data of a computed node cannot be set: got {number!r} for {self!r}; "
                 "set the data of the leaves and compute again"
             )
-        self._data = real(number)
+        self._data = _own_number(number)
 
     @property
     def grad(self) -> float:
@@ -128,7 +136,7 @@ class Value(Methods):
 
     @grad.setter
     def grad(self, number: float) -> None:
-        self._grad = real(number)
+        self._grad = _own_number(number)
 
     @property
     def label(self) -> str | None:
@@ -172,7 +180,7 @@ class Value(Methods):
         >>> x.grad
         16.0
         """
-        start = real(upstream)
+        start = _own_number(upstream)
         if self.op is CONSTANT:
             raise RuntimeError(
                 f"a constant has no graph to go back through: got {self!r}; "
@@ -181,21 +189,22 @@ class Value(Methods):
         order = topological_order(self)
         leaves = [node for node in order if node._first is None]
         before = [leaf._grad for leaf in leaves]
-        for node in order:
-            node._grad = 0.0
-        self._grad = start
         order.reverse()
         try:
+            for node in order:
+                node._grad = 0.0
+            self._grad = start
             if "detect_anomaly" in modes.active():
                 _sweep_watching(order)
             else:
                 _sweep(order)
+            after = [0.0 if leaf.op is CONSTANT else leaf._grad + old for leaf, old in zip(leaves, before, strict=True)]
         except BaseException:
             for leaf, old in zip(leaves, before, strict=True):
                 leaf._grad = old
             raise
-        for leaf, old in zip(leaves, before, strict=True):
-            leaf._grad = 0.0 if leaf.op is CONSTANT else leaf._grad + old
+        for leaf, gradient in zip(leaves, after, strict=True):
+            leaf._grad = gradient
 
     def zero_grad(self) -> None:
         """Set the gradient of this node, and of everything it was computed from, to zero."""
@@ -293,6 +302,13 @@ class Value(Methods):
         """NumPy's functions treat a Value as the scalar it is: `np.exp(v)`, `np.float64(2) * v`, `v + array`."""
         import numpy
 
+        name = _UFUNCS.get(ufunc.__name__, ufunc.__name__)
+        if method == "__call__" and not options and name in OPS and name not in _COMPARISONS:
+            # the table's operation for each element: NumPy's own would pick a side at a tie, or leave the graph
+            if not any(isinstance(item, numpy.ndarray) for item in inputs):
+                return apply(OPS[name], inputs)
+            ufunc = numpy.frompyfunc(lambda *operands: apply(OPS[name], operands), len(inputs), 1)
+
         def boxed(item: Any) -> Any:
             if not isinstance(item, Value):
                 return item
@@ -326,17 +342,27 @@ def real(number: object) -> float:
         return number
     if isinstance(number, Value):
         return number._data
-    if not _is_real(number):
-        raise TypeError(
-            f"a Value holds one real number; got {type(number).__name__}: {_shortened(number)}; "
-            "pass an int, a float or a NumPy real scalar, and make one Value for each number"
-        )
     try:
-        return float(number)  # type: ignore[arg-type]
+        if _is_real(number):
+            return float(number)  # type: ignore[arg-type]
+    except TypeError:  # NumPy counts its time spans among the numbers
+        pass
     except OverflowError:
-        raise OverflowError(
-            f"an integer too large for a float; got one of {number.bit_length()} bits; use at most 1.8e308"  # type: ignore[attr-defined]
-        ) from None
+        size = f"one of {number.bit_length()} bits" if isinstance(number, int) else _shortened(number)
+        raise OverflowError(f"a number too large for a float; got {size}; use at most 1.8e308") from None
+    raise TypeError(
+        f"a Value holds one real number; got {type(number).__name__}: {_shortened(number)}; "
+        "pass an int, a float or a NumPy real scalar, and make one Value for each number"
+    )
+
+
+def _own_number(number: object) -> float:
+    """A number that is nobody's node: taking a Value's number would cut its graph off without a word."""
+    if isinstance(number, Value):
+        raise TypeError(
+            f"a Value cannot hold another; got {_shortened(number)}; use it as it is, its .data, or .detach()"
+        )
+    return real(number)
 
 
 def _is_real(number: object) -> bool:
@@ -422,6 +448,8 @@ def _recorded_unless_constant(
 ) -> Value:
     entered = [parent is not thing for parent, thing in zip(parents, operands, strict=True)]
     if all(entered):
+        if "detect_anomaly" in modes.active():
+            _check_forward(op, parents, data)
         return constant(data)
     return record(op, parents, data, tuple(0.0 if new else p for p, new in zip(partials, entered, strict=True)))
 
@@ -499,14 +527,14 @@ def _sweep_watching(order: list[Value]) -> None:
     for node in order:
         upstream = node._grad
         for parent, partial in zip(node.parents, node.partials, strict=True):
-            contribution = upstream * partial
-            if parent.op is not CONSTANT and not math.isfinite(contribution) and math.isfinite(upstream):
+            before = parent._grad
+            parent._grad += upstream * partial
+            if parent.op is not CONSTANT and not math.isfinite(parent._grad) and math.isfinite(upstream):
                 raise AnomalyError(
-                    f"{node.op.name} gave the gradient {contribution} to its operand {parent!r}: "
-                    f"upstream gradient {upstream!r} times partial {partial!r}{_made_at(node)}; "
+                    f"{node.op.name} gave the gradient {before + upstream * partial} to its operand {parent!r}: "
+                    f"{before!r} plus upstream gradient {upstream!r} times partial {partial!r}{_made_at(node)}; "
                     f"the node is {node!r}; keep its operands away from this point, or clip them"
                 )
-            parent._grad += contribution
 
 
 def _check_forward(op: Op, parents: tuple[Value, ...], data: float) -> None:

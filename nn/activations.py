@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine import OPS, Value
+from engine.generate import method_names
 
 Activation = Callable[[Value], Value]
 
@@ -39,5 +40,5 @@ def find(activation: str | Activation) -> Activation:
     return activation
 
 
-NAMES = [op.name for op in OPS.values() if len(op.operands) - len(op.defaults) == 1 and not op.variadic]
+NAMES = [op.name for op in OPS.values() if op.name in method_names(op) and len(op.operands) - len(op.defaults) == 1]
 """What `find` knows by name, besides `linear`."""

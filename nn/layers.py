@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Sequence
 from random import Random
 
@@ -155,18 +156,19 @@ class MLP(Module):
 
 
 def _positive(count: int, what: str) -> int:
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+    if isinstance(count, bool) or not hasattr(count, "__index__") or operator.index(count) < 1:
         raise ValueError(f"{what} must be a positive whole number; got {count!r}; use 1 or more")
-    return count
+    return operator.index(count)
 
 
 def _checked(module: Module, inputs: Iterable[Number], expected: int) -> tuple[Value, ...]:
     """The inputs as Values, numbers as constants, when there are as many as the module takes."""
     try:
-        things = list(inputs)
+        iterator = iter(inputs)
     except TypeError:
         who = _who(module)
-        raise ValueError(f"{who} takes a list of {expected} numbers; got {inputs!r}; put it in a list") from None
+        raise TypeError(f"{who} takes a list of {expected} numbers; got {inputs!r}; put it in a list") from None
+    things = list(iterator)
     if len(things) != expected:
         who = _who(module)
         raise ValueError(
@@ -176,7 +178,7 @@ def _checked(module: Module, inputs: Iterable[Number], expected: int) -> tuple[V
 
 
 def _who(module: Module) -> str:
-    return f"{module.name} {module!r}" if module.name else repr(module)
+    return f"{module.path} {module!r}" if module.path else repr(module)
 
 
 def _name(function: Activation) -> str:

@@ -30,8 +30,11 @@ def _pairs(predictions: Any, targets: Any, where: str = "") -> Iterator[tuple[An
     if nested == (False, False):
         yield predictions, targets
         return
+    predictions, targets = (
+        list(part) if is_list else part for part, is_list in zip((predictions, targets), nested, strict=True)
+    )
     sizes = [
-        f"{len(list(part))} entries" if is_list else "one number"
+        f"{len(part)} entries" if is_list else "one number"
         for part, is_list in zip((predictions, targets), nested, strict=True)
     ]
     if sizes[0] != sizes[1]:
@@ -44,4 +47,4 @@ def _pairs(predictions: Any, targets: Any, where: str = "") -> Iterator[tuple[An
 
 
 def _is_list(thing: Any) -> bool:
-    return isinstance(thing, Iterable) and not isinstance(thing, (str, bytes))
+    return isinstance(thing, Iterable) and not isinstance(thing, (str, bytes)) and getattr(thing, "shape", None) != ()

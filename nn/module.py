@@ -19,7 +19,7 @@ class _Named(type):
 
 
 class Module(metaclass=_Named):
-    """A callable with parameters: assign Values, modules, or lists and dicts of them to attributes; define `forward`.
+    """A callable with parameters: assign Values, modules, or lists, dicts and arrays of them; define `forward`.
 
     Every Value leaf that is not a constant is a parameter. Its name is the path to it, `layers.0.neurons.2.weight.1`,
     which is its label as well.
@@ -36,15 +36,15 @@ class Module(metaclass=_Named):
 
     training = True
     """Whether layers that behave differently in training do so: see `train` and `eval`."""
-    name = ""
+    path = ""
     """The path to this module from the outermost one."""
 
-    def forward(self, *inputs: Any) -> Any:
+    def forward(self, *inputs: Any, **options: Any) -> Any:
         """What the module computes; subclasses define it."""
         raise NotImplementedError(f"{type(self).__name__} has no forward(); define what it computes from its inputs")
 
-    def __call__(self, *inputs: Any) -> Any:
-        return self.forward(*inputs)
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        return self.forward(*inputs, **options)
 
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
         """Every parameter once, with the first path that leads to it."""
@@ -64,7 +64,7 @@ class Module(metaclass=_Named):
             if isinstance(thing, Value):
                 thing.label = path
             elif thing is not self:
-                thing.name = path
+                vars(thing)["path"] = path
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to zero."""
@@ -106,6 +106,8 @@ def _walk(root: Module) -> Iterator[tuple[str, Any]]:
             items = thing.items()
         elif isinstance(thing, (list, tuple)):
             items = enumerate(thing)
+        elif hasattr(thing, "dtype") and thing.dtype == object and thing.shape:  # NumPy's array of Values
+            items = enumerate(thing.tolist())
         else:
             continue
         seen.add(id(thing))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 
 from engine import Value
+from engine.value import is_operand
 
 
 class SGD:
@@ -25,12 +26,12 @@ class SGD:
     """
 
     def __init__(self, learning_rate: float) -> None:
-        if not (isinstance(learning_rate, (int, float)) and 0 < learning_rate < math.inf):
+        if isinstance(learning_rate, bool) or not is_operand(learning_rate) or not 0 < learning_rate < math.inf:
             raise ValueError(f"the learning rate must be a positive number; got {learning_rate!r}; try 0.1")
-        self.learning_rate = learning_rate
+        self.learning_rate = float(learning_rate)
 
     def step(self, parameters: Iterable[Value]) -> None:
-        """Move each parameter once, against its gradient. Gradients stay: zero them before the next pass."""
+        """Move each parameter against its gradient, as often as it is listed. Gradients stay: zero them yourself."""
         for parameter in parameters:
             parameter.data -= self.learning_rate * parameter.grad
 

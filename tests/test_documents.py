@@ -56,6 +56,25 @@ def test_import_engine_needs_the_standard_library_alone() -> None:
     assert not loaded & {"typing", "dataclasses", "inspect", "ast", "linecache", "asyncio", "threading"}
 
 
+def test_the_checker_demo_catches_all_five() -> None:
+    demo = ROOT / "demos" / "check_your_gradients.py"
+    done = subprocess.run([sys.executable, str(demo)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    parts = re.split(r"^\d\. ", done.stdout, flags=re.MULTILINE)[1:]
+    hints = [
+        "claimed/numerical = 1/2: a factor 2 is missing",
+        "right without it for cross-entropy",
+        "its sum over axis 1 agrees: the gradient is not summed over the batch",
+        "the claimed gradient is of shape (1, 3), the input is of shape (3, 1)",
+        "claimed/numerical is constant along each row",
+    ]
+    assert len(parts) == 5
+    for part, hint in zip(parts, hints, strict=True):
+        assert "gradient check FAILED" in part
+        assert hint in part
+        assert "corrected: gradient check passed" in part
+
+
 @pytest.mark.parametrize("name", ["xor", "neuron"])
 def test_demos_succeed(name: str, tmp_path: Path) -> None:
     command = [sys.executable, str(ROOT / "demos" / f"{name}.py"), "--output", "picture.svg"]

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine import OPS, Value, functions, modes, no_grad, value
+from engine import OPS, Value, functions, no_grad, value
 from engine.graph import topological_order
 from engine.rules import evaluator
 
@@ -375,22 +375,20 @@ def test_5_matmul_keeps_its_operands_in_order() -> None:
 def test_11_an_exception_inside_no_grad() -> None:
     @contextmanager
     def forgetful() -> Iterator[None]:
-        modes._frame.set((frozenset({"no_grad"}), None))
-        modes._count(+1)
+        guard.__enter__()
         yield
-        modes._frame.set(None)
+        guard.__exit__()
 
     def records_after(block: Callable[[], Any]) -> bool:
         with pytest.raises(KeyError), block():
             raise KeyError
         return bool((Value(1.0) * 2).parents)
 
+    guard = no_grad()
     assert records_after(no_grad)
-    try:
-        assert not records_after(forgetful)
-    finally:
-        modes._frame.set(None)
-        modes._count(-1)
+    assert not records_after(forgetful)
+    guard.__exit__()
+    assert (Value(1.0) * 2).parents
 
 
 def test_16_a_million_path_graph_is_gone_when_its_root_is() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Generator, Iterator
+from functools import partial
 
 import pytest
 
@@ -209,3 +210,63 @@ def test_detect_anomaly_backward_names_the_line() -> None:
         quiet.backward()
     with detect_anomaly(), pytest.raises(AnomalyError, match="keep its operands"):
         Value(0.0).sqrt().backward()
+
+
+def test_a_sum_of_finite_contributions_that_overflows_is_an_anomaly() -> None:
+    w = Value(0.0)
+    y = w * 1.2e308 + w * 1.2e308
+    with detect_anomaly(), pytest.raises(AnomalyError, match="gave the gradient inf to its operand"):
+        y.backward()
+    assert w.grad == 0.0
+    with detect_anomaly(), pytest.raises(AnomalyError, match="log gave -inf"):
+        functions.log(0.0)
+
+
+def test_modes_that_are_left_in_another_order() -> None:
+    def inside() -> Iterator[int]:
+        with record_source():
+            yield 1
+
+    generator = inside()
+    with no_grad():
+        next(generator)
+        assert not recording()
+    assert recording(), "the generator's mode is still open, ours is not"
+    assert active() == {"record_source"}
+    generator.close()
+    assert active() == frozenset()
+
+
+def test_a_task_that_outlives_the_block_it_was_made_in() -> None:
+    async def late() -> tuple[bool, bool]:
+        await asyncio.sleep(0.01)
+        return recording(), bool(Value(1000.0).exp().parents)
+
+    async def main() -> tuple[bool, bool]:
+        with no_grad():
+            task = asyncio.create_task(late())
+        return await task
+
+    assert asyncio.run(main()) == (True, True)
+
+
+def test_stacked_and_indirect_decorations() -> None:
+    @no_grad()
+    @detect_anomaly()
+    def stream() -> Iterator[frozenset[str]]:
+        yield active()
+
+    assert next(iter(stream())) == {"no_grad", "detect_anomaly", "record_source"}
+
+    async def inner(scale: float) -> bool:
+        await asyncio.sleep(0)
+        return recording()
+
+    assert asyncio.run(no_grad()(partial(inner, 2.0))()) is False  # type: ignore[arg-type]
+
+    @no_grad
+    def bare() -> bool:
+        return recording()
+
+    assert bare() is False
+    assert recording()

@@ -89,7 +89,7 @@ def test_wrong_sizes_name_the_layer(count: int) -> None:
 
 def test_wrong_inputs() -> None:
     model = nn.MLP(2, [1], seed=0)
-    with pytest.raises(ValueError, match=r"layers.0 .* takes a list of 2 numbers; got 1.0; put it in a list"):
+    with pytest.raises(TypeError, match=r"layers.0 .* takes a list of 2 numbers; got 1.0; put it in a list"):
         model(1.0)
     with pytest.raises(TypeError, match="one real number"):
         model([[1.0], [2.0]])
@@ -185,6 +185,40 @@ def test_mse() -> None:
             nn.mse(predictions, targets)
     with pytest.raises(ValueError, match="mean of no operands"):
         nn.mse([], [])
+
+
+def test_mse_takes_generators_and_refuses_what_is_no_number() -> None:
+    assert nn.mse((Value(x) for x in (1.0, 2.0)), (x for x in (1.0, 4.0))).data == 2.0
+    assert nn.mse(Value(1.0), np.array(3.0)[()]).data == 4.0
+    with pytest.raises(TypeError):
+        nn.mse(Value(1.0), None)
+
+
+def test_arrays_of_values_are_parameters() -> None:
+    class Rows(nn.Module):
+        def __init__(self) -> None:
+            self.w = np.array([[Value(1.0), Value(2.0)]], dtype=object)
+            self.fixed = np.ones(3)
+            self.name = Value(3.0)
+
+        def forward(self, x: float, *, scale: float = 1.0) -> Any:
+            return self.w[0, 0] * x * scale
+
+    rows = Rows()
+    assert [name for name, _ in rows.named_parameters()] == ["w.0.0", "w.0.1", "name"]
+    assert rows(2.0, scale=3.0).data == 6.0
+    outer = nn.Module()
+    outer.inner = rows  # type: ignore[attr-defined]
+    outer.name_parameters()
+    assert rows.name.label == "inner.name"
+    assert rows.path == "inner"
+    assert nn.Layer(np.int64(2), 1, seed=0)([1.0, 2.0])
+    assert nn.SGD(np.float32(0.5)).learning_rate == 0.5  # type: ignore[arg-type]
+
+
+def test_an_error_inside_the_users_generator_stays_itself() -> None:
+    with pytest.raises(TypeError, match="unsupported operand"):
+        nn.Neuron(1, seed=0)(1 + "a" for _ in range(1))  # type: ignore[operator]
 
 
 def test_sgd() -> None:

@@ -32,7 +32,20 @@ def test_real_numbers_are_accepted_and_become_floats(number: Any) -> None:
 
 @pytest.mark.parametrize(
     "thing",
-    ["2", None, 2j, [2.0], np.array([1.0, 2.0]), np.array(2.0), {}, object(), b"2", Value, np.complex128(2)],
+    [
+        "2",
+        None,
+        2j,
+        [2.0],
+        np.array([1.0, 2.0]),
+        np.array(2.0),
+        {},
+        object(),
+        b"2",
+        Value,
+        np.complex128(2),
+        np.timedelta64(5, "s"),
+    ],
     ids=lambda thing: type(thing).__name__,
 )
 def test_anything_else_is_an_error_that_says_what_it_got(thing: Any) -> None:
@@ -55,7 +68,7 @@ def test_strings_and_none_do_not_add_up() -> None:
 
 
 def test_an_integer_that_no_float_can_hold() -> None:
-    with pytest.raises(OverflowError, match="too large.*got one of 13288 bits"):
+    with pytest.raises(OverflowError, match="a number too large for a float; got one of 13288 bits; use"):
         Value(10**4000)
     with pytest.raises(OverflowError):
         Value(1.0) * 10**4000
@@ -376,6 +389,22 @@ def test_numpy_scalars_and_arrays_on_either_side() -> None:
     assert [item.data for item in array] == [6.0, 6.0]
 
 
+def test_numpys_functions_are_the_tables() -> None:
+    v = Value(2.0)
+    both = np.maximum(v, v * 1.0)
+    both.backward()
+    assert v.grad == 1.0
+    assert both.op.name == "maximum"
+    assert np.hypot(3.0, Value(4.0)).data == 5.0
+    assert np.arctan2(1.0, Value(1.0)).data == math.atan2(1.0, 1.0)
+    assert np.isnan(float(np.floor(Value(math.nan))))
+    row = np.minimum(np.array([1.0, 3.0]), v)
+    assert [item.data for item in row] == [1.0, 2.0]
+    assert all(isinstance(item, Value) for item in row)
+    assert isinstance(np.multiply.outer(np.array([1.0, 2.0]), v), np.ndarray)
+    assert np.less(v, 3.0)
+
+
 class Masked:
     """An array of NumPy's that has `_data`, as our nodes have."""
 
@@ -392,6 +421,60 @@ class Parameter(Value):
     """A subclass, as a user may write one."""
 
     __slots__ = ()
+
+
+class Tagged(Value):
+    """A subclass with attributes of its own."""
+
+
+def test_a_subclass_keeps_its_attributes() -> None:
+    t = Tagged(2.0)
+    t.tag = "x"  # type: ignore[attr-defined]
+    y = t * 2
+    for again in (copy.copy, copy.deepcopy, lambda n: pickle.loads(pickle.dumps(n))):
+        assert again(t).tag == "x"
+        assert again(y).parents[0].tag == "x"
+
+
+def test_a_value_in_a_value_is_refused() -> None:
+    x = Value(2.0)
+    for wrong in (
+        lambda: Value(x),
+        lambda: x.backward(x),
+        lambda: setattr(x, "grad", x),
+        lambda: setattr(x, "data", x),
+    ):
+        with pytest.raises(
+            TypeError, match=r"a Value cannot hold another; got Value.*; use it as it is, its .data, or"
+        ):
+            wrong()
+
+
+def test_labels_are_never_numbers() -> None:
+    for label in ("1.2.3", "5", "--1", "nan"):
+        assert label in (Value(1.0, label=label) * 2).describe()
+    assert value_formula(functions.pow(-3, Value(2.0, label="v"))) == "(-3) ** v"
+
+
+def test_free_functions_of_operators_refuse_what_is_no_number() -> None:
+    for name in ("add", "sub", "mul", "div", "pow", "floordiv", "mod"):
+        for operands in ((Value(1.0), "a"), ("a", Value(1.0)), (1.0, "a")):
+            with pytest.raises(TypeError):
+                getattr(functions, name)(*operands)
+
+
+def test_lists_shared_between_nodes_keep_the_order() -> None:
+    """A tuple of parents that is met again before its members are done."""
+    a = Value(2.0)
+    x = (a * 1.0, a * 3.0)
+    w = (Value(1.0), Value(2.0))
+    h = (functions.dot(w, x), functions.dot(w, x))
+    y = functions.dot(h, x)
+    order = topological_order(y)
+    place = {node: k for k, node in enumerate(order)}
+    assert all(place[parent] < place[node] for node in order for parent in node.parents)
+    y.backward()
+    assert a.grad == 112.0
 
 
 def test_subclasses_mix() -> None:

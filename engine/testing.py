@@ -16,7 +16,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hypothesis import strategies as st
+try:
+    from hypothesis import strategies as st
+except ImportError as error:
+    raise ImportError(
+        "engine.testing needs hypothesis, which is not installed; got " + repr(error) + "; pip install hypothesis"
+    ) from None
 
 from engine import functions
 from engine.floats import IEEE

@@ -9,12 +9,13 @@
 """
 
 from engine import functions
+from engine.anomaly import AnomalyError
 from engine.derivatives import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from engine.modes import detect_anomaly, enable_grad, no_grad, record_source
 from engine.naming import label
 from engine.ops import OPS, Op
 from engine.rules import validate
-from engine.value import AnomalyError, Value, constant
+from engine.value import Value, constant
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -205,7 +205,7 @@ class detect_anomaly(Mode):
     >>> with detect_anomaly():
     ...     (Value(-1.0, label="x")).log()   # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    engine.value.AnomalyError: log gave nan...
+    engine.anomaly.AnomalyError: log gave nan...
     """
 
     _adds = frozenset({"detect_anomaly", "record_source"})

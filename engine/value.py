@@ -15,10 +15,9 @@ The operators and methods come from the operation table: see `engine/ops.py` for
 from __future__ import annotations
 
 import math
-import sys
 from itertools import chain
 
-from engine import copying, modes
+from engine import anomaly, arrays, copying, modes
 from engine.generate import method_names, method_source, names_in_code
 from engine.graph import topological_order
 from engine.ops import CONSTANT, LEAF, OPS, Op
@@ -33,21 +32,7 @@ if TYPE_CHECKING:
 else:
     Methods = object
 
-_HERE = __file__.rpartition("value.py")[0]
-
 new = object.__new__
-
-# NumPy's names for operations of the table
-_UFUNCS = {
-    "subtract": "sub", "multiply": "mul", "divide": "div", "floor_divide": "floordiv", "remainder": "mod",
-    "power": "pow", "negative": "neg", "absolute": "abs", "arcsin": "asin", "arccos": "acos", "arctan": "atan",
-    "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "arctan2": "atan2",
-}  # fmt: skip
-_COMPARISONS = {"less", "less_equal", "greater", "greater_equal", "equal", "not_equal"}
-
-
-class AnomalyError(FloatingPointError):
-    """A nan or an inf appeared under `detect_anomaly()`."""
 
 
 class Value(Methods):
@@ -100,7 +85,7 @@ class Value(Methods):
         if label is not None:
             self.label = label
         if "record_source" in modes.active():
-            self._note = (self.label, _calling_line())
+            self._note = (self.label, anomaly.calling_line())
 
     @property
     def parents(self) -> tuple[Value, ...]:
@@ -195,7 +180,7 @@ class Value(Methods):
                 node._grad = 0.0
             self._grad = start
             if "detect_anomaly" in modes.active():
-                _sweep_watching(order)
+                anomaly.sweep_watching(order)
             else:
                 _sweep(order)
             after = [0.0 if leaf.op is CONSTANT else leaf._grad + old for leaf, old in zip(leaves, before, strict=True)]
@@ -300,23 +285,7 @@ class Value(Methods):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         """NumPy's functions treat a Value as the scalar it is: `np.exp(v)`, `np.float64(2) * v`, `v + array`."""
-        import numpy
-
-        name = _UFUNCS.get(ufunc.__name__, ufunc.__name__)
-        if method == "__call__" and not options and name in OPS and name not in _COMPARISONS:
-            # the table's operation for each element: NumPy's own would pick a side at a tie, or leave the graph
-            if not any(isinstance(item, numpy.ndarray) for item in inputs):
-                return apply(OPS[name], inputs)
-            ufunc = numpy.frompyfunc(lambda *operands: apply(OPS[name], operands), len(inputs), 1)
-
-        def boxed(item: Any) -> Any:
-            if not isinstance(item, Value):
-                return item
-            box = numpy.empty((), dtype=object)
-            box[()] = item
-            return box
-
-        return getattr(ufunc, method)(*map(boxed, inputs), **options)
+        return arrays.apply_ufunc(Value, apply, ufunc, method, inputs, options)
 
 
 def _joined(first_parent: Any, first: Any, second: Any) -> tuple[Any, ...]:
@@ -420,12 +389,12 @@ def record(op: Op, parents: tuple[Value, ...], data: float, partials: tuple[floa
     """A computed node, as the modes that hold here want it."""
     active = modes.active()
     if "detect_anomaly" in active:
-        _check_forward(op, parents, data)
+        anomaly.check_forward(op, parents, data)
     if "no_grad" in active:
         return constant(data)
     node = node_of(op, parents, data, partials)
     if "record_source" in active:
-        node._note = (None, _calling_line())
+        node._note = (None, anomaly.calling_line())
     return node
 
 
@@ -449,7 +418,7 @@ def _recorded_unless_constant(
     entered = [parent is not thing for parent, thing in zip(parents, operands, strict=True)]
     if all(entered):
         if "detect_anomaly" in modes.active():
-            _check_forward(op, parents, data)
+            anomaly.check_forward(op, parents, data)
         return constant(data)
     return record(op, parents, data, tuple(0.0 if new else p for p, new in zip(partials, entered, strict=True)))
 
@@ -520,43 +489,6 @@ def _sweep(order: list[Value]) -> None:
             first._grad += upstream * node._to_first
             if second is not None:
                 second._grad += upstream * node._to_second
-
-
-def _sweep_watching(order: list[Value]) -> None:
-    """The same, stopping where a gradient stops being finite."""
-    for node in order:
-        upstream = node._grad
-        for parent, partial in zip(node.parents, node.partials, strict=True):
-            before = parent._grad
-            parent._grad += upstream * partial
-            if parent.op is not CONSTANT and not math.isfinite(parent._grad) and math.isfinite(upstream):
-                raise AnomalyError(
-                    f"{node.op.name} gave the gradient {before + upstream * partial} to its operand {parent!r}: "
-                    f"{before!r} plus upstream gradient {upstream!r} times partial {partial!r}{_made_at(node)}; "
-                    f"the node is {node!r}; keep its operands away from this point, or clip them"
-                )
-
-
-def _check_forward(op: Op, parents: tuple[Value, ...], data: float) -> None:
-    if math.isfinite(data) or (math.isinf(data) and any(math.isinf(parent._data) for parent in parents)):
-        return
-    operands = ", ".join(repr(parent) for parent in parents[:10]) + (", ..." if len(parents) > 10 else "")
-    file, line = _calling_line()
-    raise AnomalyError(
-        f"{op.name} gave {data} from {operands}, at {file}:{line}; keep its operands inside its domain, or clip them"
-    )
-
-
-def _made_at(node: Value) -> str:
-    return f", made at {node.source[0]}:{node.source[1]}" if node.source else ""
-
-
-def _calling_line() -> tuple[str, int]:
-    """File and line of the first frame outside the engine."""
-    frame = sys._getframe(1)
-    while frame.f_back and (frame.f_code.co_filename.startswith((_HERE, "<glassgrad"))):
-        frame = frame.f_back
-    return frame.f_code.co_filename, frame.f_lineno
 
 
 # --- installing the operators

@@ -27,20 +27,21 @@ if TYPE_CHECKING:
         check_gradients,
         differentiate,
     )
+    from engine.stepping import Trace
 
 validate()
 
 __all__ = [
-    "OPS", "AnomalyError", "GradientError", "GradientReport", "GradientWarning", "Op", "Value", "assert_gradients",
-    "check_gradients", "constant", "detect_anomaly", "differentiate", "enable_grad", "functions", "grad", "hessian",
-    "hvp", "jacobian", "jvp", "label", "no_grad", "record_source", "value_and_grad", "vjp",
+    "OPS", "AnomalyError", "GradientError", "GradientReport", "GradientWarning", "Op", "Trace", "Value",
+    "assert_gradients", "check_gradients", "constant", "detect_anomaly", "differentiate", "enable_grad", "functions",
+    "grad", "hessian", "hvp", "jacobian", "jvp", "label", "no_grad", "record_source", "value_and_grad", "vjp",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:
-    """The gradient checker is imported when it is first asked for."""
+    """The gradient checker and the stepper are imported when they are first asked for."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from engine import gradcheck
+    from importlib import import_module
 
-    return getattr(gradcheck, name)
+    return getattr(import_module("engine.stepping" if name == "Trace" else "engine.gradcheck"), name)

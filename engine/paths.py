@@ -1,6 +1,6 @@
 """The paths that a gradient is the sum of: the largest of them, found without listing all.
 
-This module knows contributions, and nothing of how they are recorded or shown.
+This module knows edges and their partials, and nothing of how they are recorded or shown.
 """
 
 from __future__ import annotations
@@ -10,32 +10,48 @@ from heapq import heappop, heappush
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
     from engine.events import Contribution
     from engine.value import Value
 
+    Row = tuple[Value, Value, int, float, float, *tuple[Any, ...]]  # node, parent, slot, upstream, partial
+    Choices = dict[Value, list[tuple[float, float, int, Value]]]
+
 
 def largest_paths(
-    contributions: list[Contribution], root: Value, upstream: float, target: Value, k: int
-) -> tuple[list[Path], float]:
+    rows: Sequence[Row], root: Value, upstream: float, target: Value, k: int
+) -> tuple[list[tuple[float, list[int]]], float]:
     """The k largest paths from the root to the target, and the share of the others; see `Trace.paths`.
 
-    >>> from engine import Trace
-    >>> from engine.value import Value
+    Args:
+        rows: the contributions of the reverse sweep, in order: node, parent, slot, upstream gradient, partial.
+        root: where paths start.
+        upstream: the gradient of the root.
+        target: where they end.
+        k: the most paths to list.
+
+    Returns:
+        (product, places of its contributions in `rows`) for each path, and the share.
+
+    >>> from engine import Value
     >>> x = Value(3.0)
-    >>> trace = Trace(x * x)
-    >>> largest_paths(trace.contributions, trace.root, 1.0, x, 1)
-    ([Path(mul -> leaf, product=3.0)], 0.5)
+    >>> y = x * x
+    >>> largest_paths([(y, x, 0, 1.0, 3.0), (y, x, 1, 1.0, 3.0)], y, 1.0, x, 1)
+    ([(3.0, [0])], 0.5)
     """
-    routes, exhausted = _largest(_choices(contributions, target), root, target, k)
-    paths = [path for route in routes if (path := Path(root, upstream, route)).product]
-    paths.sort(key=lambda path: -_size(path.product))
+    routes, exhausted = _largest(_choices(rows, target), root, target, k)
+    products = [math.prod([rows[place][4] for place in route], start=upstream) for route in routes]
+    found = [pair for pair in zip(products, routes, strict=True) if pair[0]]
+    found.sort(key=lambda pair: -_size(pair[0]))
     if exhausted:
-        return paths, 0.0
-    total = _total(contributions, root, target, abs(upstream))
-    left = total - sum(abs(path.product) for path in paths)
+        return found, 0.0
+    total = _total(rows, root, target, abs(upstream))
+    left = total - sum(abs(product) for product, _ in found)
     if not math.isfinite(left):
-        return paths, math.nan
-    return paths, max(0.0, left) / total if total else 0.0
+        return found, math.nan
+    return found, max(0.0, left) / total if total else 0.0
 
 
 class Path:
@@ -49,10 +65,10 @@ class Path:
 
     __slots__ = ("contributions", "nodes", "product")
 
-    def __init__(self, root: Value, upstream: float, contributions: list[Contribution]) -> None:
+    def __init__(self, root: Value, contributions: Sequence[Contribution], product: float) -> None:
+        self.nodes = (root, *(event.parent for event in contributions))
         self.contributions = tuple(contributions)
-        self.nodes = (root, *(edge.parent for edge in contributions))
-        self.product = math.prod([edge.partial for edge in contributions], start=upstream)
+        self.product = product
 
     def __repr__(self) -> str:
         names = [node.label or node.op.name for node in self.nodes]
@@ -64,57 +80,58 @@ def _size(number: float) -> float:
     return math.inf if math.isnan(number) else abs(number)
 
 
-def _choices(contributions: list[Contribution], target: Value) -> dict[Value, list[tuple[float, float, Contribution]]]:
-    """For each node, its edges that lead to the target, best first: (log of the best product, own log, edge).
+def _choices(rows: Sequence[Row], target: Value) -> Choices:
+    """For each node, its edges that lead to the target, best first.
 
-    Logarithms, as products along deep paths leave the range of floats on the way and may come back.
+    An edge is (log of the best product over it, its own log, its place in `rows`, parent). Logarithms, as products
+    along deep paths leave the range of floats on the way and may come back.
     """
-    choices: dict[Value, list[tuple[float, float, Contribution]]] = {}
+    choices: Choices = {}
     best = {target: 0.0}
-    for edge in reversed(contributions):  # parents before the nodes that use them
-        if edge.partial and edge.parent in best:
-            own = math.inf if not math.isfinite(edge.partial) else math.log(abs(edge.partial))
-            reach = own + best[edge.parent]
-            choices.setdefault(edge.node, []).append((reach, own, edge))
-            best[edge.node] = max(best.get(edge.node, reach), reach)
+    for place in range(len(rows) - 1, -1, -1):  # parents before the nodes that use them
+        node, parent, _, _, partial, *_ = rows[place]
+        if partial and parent in best:
+            own = math.log(abs(partial)) if math.isfinite(partial) else math.inf
+            reach = own + best[parent]
+            choices.setdefault(node, []).append((reach, own, place, parent))
+            best[node] = max(best.get(node, reach), reach)
     for options in choices.values():
-        options.sort(key=lambda option: (-option[0], option[2].slot))
+        options.sort(key=lambda option: (-option[0], option[2]))
     return choices
 
 
-def _largest(
-    choices: dict[Value, list[tuple[float, float, Contribution]]], root: Value, target: Value, k: int
-) -> tuple[list[list[Contribution]], bool]:
+def _largest(choices: Choices, root: Value, target: Value, k: int) -> tuple[list[list[int]], bool]:
     """The k best routes, best first, and whether there are no others.
 
     A route is the best one that leaves an earlier route at some edge for the next best edge there. So no route is made
     twice, each costs its own length, and rounding cannot mislead the search into trying routes that tie one by one.
     """
-    found: list[list[Contribution]] = []
+    found: list[list[int]] = []
     if root is not target and root not in choices:
         return found, True
-    waiting: list[tuple[float, int, list[Contribution], int, int, float]] = [(0.0, 0, [], 0, 0, 0.0)]
+    # (-log of its best product, tie breaker, an earlier route, how much of it is kept and where that leads, which of
+    # the edges there comes next, log of the product so far)
+    waiting: list[tuple[float, int, list[int], int, Value, int, float]] = [(0.0, 0, [], 0, root, 0, 0.0)]
     tie = 0
     while waiting and len(found) < k:
-        _, _, earlier, length, rank, size = heappop(waiting)
+        _, _, earlier, length, node, rank, size = heappop(waiting)
         route = earlier[:length]
-        node = route[-1].parent if route else root
         while node is not target:
             options = choices[node]
             if rank + 1 < len(options):
                 tie += 1
-                heappush(waiting, (-(size + options[rank + 1][0]), tie, route, len(route), rank + 1, size))
-            _, own, edge = options[rank]
-            route.append(edge)
-            node, rank, size = edge.parent, 0, size + own
+                heappush(waiting, (-(size + options[rank + 1][0]), tie, route, len(route), node, rank + 1, size))
+            _, own, place, node = options[rank]
+            route.append(place)
+            rank, size = 0, size + own
         found.append(route)
     return found, not waiting
 
 
-def _total(contributions: list[Contribution], root: Value, target: Value, upstream: float) -> float:
+def _total(rows: Sequence[Row], root: Value, target: Value, upstream: float) -> float:
     """The sum of |product| over all paths: the reverse sweep in absolute values."""
     sums = {root: upstream}
-    for edge in contributions:
-        if edge.partial and edge.node in sums:
-            sums[edge.parent] = sums.get(edge.parent, 0.0) + sums[edge.node] * abs(edge.partial)
+    for node, parent, _, _, partial, *_ in rows:
+        if partial and node in sums:
+            sums[parent] = sums.get(parent, 0.0) + sums[node] * abs(partial)
     return sums[target]

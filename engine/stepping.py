@@ -15,7 +15,7 @@ import gc
 from engine.events import Contribution, Forward
 from engine.graph import topological_order
 from engine.ops import CONSTANT, LEAF
-from engine.paths import largest_paths
+from engine.paths import Path, largest_paths
 from engine.value import Value
 
 TYPE_CHECKING = False
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from typing import SupportsIndex, overload
 
     from engine.ops import Op
-    from engine.paths import Path
 
     Event = Forward | Contribution
     State = dict[Value, float]
@@ -102,8 +101,9 @@ class Trace:
 
     def _event(self, k: int) -> Event:
         """Events are made from their rows when they are looked at: recording all as objects takes twice the time."""
-        if k < self.turn:
-            return Forward(k, self.nodes[k], self._values[k])
+        return Forward(k, self.nodes[k], self._values[k]) if k < self.turn else self._contribution(k)
+
+    def _contribution(self, k: int) -> Contribution:
         row = self._rows[k - self.turn]
         expected = len(self._places()[row[1]])
         return Contribution(k, *row, self._arrived[k - self.turn], expected)
@@ -132,7 +132,7 @@ class Trace:
     @property
     def contributions(self) -> list[Contribution]:
         """The events of the reverse sweep."""
-        return self[self.turn :]  # type: ignore[return-value]  # from there on there is nothing else
+        return [self._contribution(k) for k in range(self.turn, len(self))]
 
     def state(self, k: int) -> State:
         """The gradient of every node after the first k events.
@@ -237,7 +237,7 @@ class Trace:
         places = self._places()
         if node not in places:
             raise ValueError(f"the trace has no such node; got {node!r}; choose one of trace.nodes")
-        return [self._event(k) for k in places[node]]  # type: ignore[misc]  # these are contributions
+        return [self._contribution(k) for k in places[node]]
 
     def paths(self, node: Value, k: int = 5) -> tuple[list[Path], float]:
         """The k paths from the root to a node that matter most, and the share of all others.
@@ -247,7 +247,8 @@ class Trace:
         10**30: one sweep gives the largest that can still follow from each node, and the search takes no other turns.
 
         Paths through a partial of zero, and products that underflow to zero, are not listed and have no share. A nan
-        on the way counts as inf: such paths come first, as they make the gradient what it is.
+        on the way counts as inf: such paths come first, as they make the gradient what it is. Products that are
+        equal up to rounding come in any order.
 
         Args:
             node: any node of the graph; the root has the path of no edges.
@@ -268,7 +269,9 @@ class Trace:
         if k < 1:
             raise ValueError(f"the number of paths must be positive; got {k!r}; ask for k=1 or more")
         self.why(node)  # raises where the node is a stranger
-        return largest_paths(self.contributions, self.root, self.upstream, node, k)
+        found, left_out = largest_paths(self._rows, self.root, self.upstream, node, k)
+        events = [[self._contribution(self.turn + place) for place in places] for _, places in found]
+        return [Path(self.root, path, product) for path, (product, _) in zip(events, found, strict=True)], left_out
 
 
 def _is_made_at(node: Value, line: int | str) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import math
 import struct
-import time
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -251,9 +250,7 @@ def test_a_ladder_of_thirty_layers(equal: bool) -> None:
         layer = [functions.dot([constant(w) for w in row], layer) for row in weights]
         largest = [max(abs(w) * m for w, m in zip(row, largest, strict=True)) for row in weights]
     trace = Trace(functions.sum(layer))
-    start = time.perf_counter()
     paths, left_out = trace.paths(x, k=20)
-    assert time.perf_counter() - start < 1.0
     assert len({tuple(event.index for event in path.contributions) for path in paths}) == 20
     assert abs(paths[0].product) == pytest.approx(max(largest))
     assert all(abs(upper.product) >= abs(lower.product) for upper, lower in pairwise(paths))
@@ -362,18 +359,3 @@ def test_a_deep_chain() -> None:
     assert trace.state(0)[x] == 0.0
     paths, _ = Trace(functions.sum([y, x])).paths(x, k=3)
     assert paths[0].product == 1.0
-
-
-def test_recording_costs_a_few_times_backward() -> None:
-    """About 2.5 times, measured by the best of several rounds; the bound leaves room for a busy machine."""
-    _, y = chain(100_000)
-
-    def seconds(work: Any) -> float:
-        start = time.perf_counter()
-        kept = work()
-        taken = time.perf_counter() - start
-        del kept
-        return taken
-
-    rounds = [(seconds(y.backward), seconds(lambda: Trace(y))) for _ in range(5)]
-    assert min(trace for _, trace in rounds) < 4 * min(back for back, _ in rounds)

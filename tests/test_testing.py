@@ -86,9 +86,7 @@ def test_safe_inputs_are_smooth_and_special_points_are_the_tables(op: Op) -> Non
 
 def test_hypothesis_is_optional(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "hypothesis", None)
-    with pytest.raises(
-        ImportError, match="engine.testing needs hypothesis.*; got .*; pip install"
-    ):
+    with pytest.raises(ImportError, match="engine.testing needs hypothesis.*; got .*; pip install"):
         runpy.run_path(engine.testing.__file__)
 
 

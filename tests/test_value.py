@@ -8,6 +8,7 @@ import linecache
 import math
 import operator
 import pickle
+import random
 import traceback
 from typing import Any
 
@@ -475,6 +476,24 @@ def test_lists_shared_between_nodes_keep_the_order() -> None:
     assert all(place[parent] < place[node] for node in order for parent in node.parents)
     y.backward()
     assert a.grad == 112.0
+
+
+def test_parents_come_first_whatever_lists_are_shared() -> None:
+    """Random graphs whose sums and dots use the same tuples again and again."""
+    for seed in range(300):
+        chance = random.Random(seed)
+        nodes = [Value(chance.uniform(-1, 1)) for _ in range(3)]
+        lists = [tuple(nodes)]
+        for _ in range(12):
+            kind = chance.random()
+            if kind < 0.3:
+                lists.append(tuple(chance.choice(nodes) for _ in range(3)))
+            elif kind < 0.7:
+                nodes.append(functions.dot(chance.choice(lists), chance.choice(lists)))
+            else:
+                nodes.append(functions.sum(chance.choice(lists)))
+        place = {node: k for k, node in enumerate(topological_order(nodes[-1]))}
+        assert all(place[parent] < place[node] for node in place for parent in node.parents)
 
 
 def test_subclasses_mix() -> None:

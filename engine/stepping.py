@@ -44,6 +44,7 @@ class Trace:
         root: the node it goes back from.
         upstream: the gradient of the root.
         nodes: every node, in topological order; event k of the forward sweep is of node k.
+        values: the number of each when the trace was recorded.
         turn: how many events the forward sweep has: the index of the first contribution.
 
     Raises:
@@ -60,7 +61,7 @@ class Trace:
     backward  z = a * b  -> b  1 * 2 = 2  grad 0 -> 2  (1 of 1, final)
     """
 
-    __slots__ = ("_arrivals", "_arrived", "_checkpoints", "_rows", "_values", "nodes", "root", "turn", "upstream")
+    __slots__ = ("_arrivals", "_arrived", "_checkpoints", "_rows", "nodes", "root", "turn", "upstream", "values")
 
     def __init__(self, loss: Value, upstream: float = 1.0) -> None:
         if not isinstance(loss, Value):
@@ -79,7 +80,7 @@ class Trace:
         try:
             self.nodes = tuple(topological_order(loss))
             self.turn = len(self.nodes)
-            self._values = [node._data for node in self.nodes]
+            self.values = {node: node._data for node in self.nodes}
             self._rows = _record(self.nodes, self.upstream)
         finally:
             if collecting:
@@ -101,7 +102,7 @@ class Trace:
 
     def _event(self, k: int) -> Event:
         """Events are made from their rows when they are looked at: recording all as objects takes twice the time."""
-        return Forward(k, self.nodes[k], self._values[k]) if k < self.turn else self._contribution(k)
+        return Forward(k, self.nodes[k], self.values[self.nodes[k]]) if k < self.turn else self._contribution(k)
 
     def _contribution(self, k: int) -> Contribution:
         row = self._rows[k - self.turn]

@@ -1,4 +1,4 @@
-"""Where a nan or an inf first appears, and which line of the user's program made it.
+"""Where a nan or an inf first appears.
 
 Works on nodes as they are stored; knows nothing of how they are made.
 """
@@ -6,16 +6,14 @@ Works on nodes as they are stored; knows nothing of how they are made.
 from __future__ import annotations
 
 import math
-import sys
 
 from engine.ops import CONSTANT
+from engine.source_lines import calling_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from engine.ops import Op
     from engine.value import Value
-
-_HERE = __file__.rpartition("anomaly.py")[0]
 
 
 class AnomalyError(FloatingPointError):
@@ -49,11 +47,3 @@ def check_forward(op: Op, parents: tuple[Value, ...], data: float) -> None:
 
 def _made_at(node: Value) -> str:
     return f", made at {node.source[0]}:{node.source[1]}" if node.source else ""
-
-
-def calling_line() -> tuple[str, int]:
-    """File and line of the first frame outside the engine."""
-    frame = sys._getframe(1)
-    while frame.f_back and (frame.f_code.co_filename.startswith((_HERE, "<glassgrad"))):
-        frame = frame.f_back
-    return frame.f_code.co_filename, frame.f_lineno

@@ -235,10 +235,22 @@ class Trace:
         >>> [event.amount for event in Trace(x * x).why(x)]
         [3.0, 3.0]
         """
+        return [self._contribution(k) for k in self.arrivals(node)]
+
+    def arrivals(self, node: Value) -> list[int]:
+        """The places in the trace of a node's contributions, in order: `why` without the events.
+
+        Raises:
+            ValueError: the node is not in this graph.
+
+        >>> x = Value(3.0)
+        >>> Trace(x * x).arrivals(x)
+        [2, 3]
+        """
         places = self._places()
         if node not in places:
             raise ValueError(f"the trace has no such node; got {node!r}; choose one of trace.nodes")
-        return [self._contribution(k) for k in places[node]]
+        return places[node]
 
     def paths(self, node: Value, k: int = 5) -> tuple[list[Path], float]:
         """The k paths from the root to a node that matter most, and the share of all others.
@@ -269,7 +281,7 @@ class Trace:
         """
         if k < 1:
             raise ValueError(f"the number of paths must be positive; got {k!r}; ask for k=1 or more")
-        self.why(node)  # raises where the node is a stranger
+        self.arrivals(node)  # raises where the node is a stranger
         found, left_out = largest_paths(self._rows, self.root, self.upstream, node, k)
         events = [[self._contribution(self.turn + place) for place in places] for _, places in found]
         return [Path(self.root, path, product) for path, (product, _) in zip(events, found, strict=True)], left_out

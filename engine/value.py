@@ -22,6 +22,7 @@ from engine.generate import method_names, method_source, names_in_code
 from engine.graph import topological_order
 from engine.ops import CONSTANT, LEAF, OPS, Op
 from engine.rules import evaluator
+from engine.source_lines import calling_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Value(Methods):
         if label is not None:
             self.label = label
         if "record_source" in modes.active():
-            self._note = (self.label, anomaly.calling_line())
+            self._note = (self.label, calling_line())
 
     @property
     def parents(self) -> tuple[Value, ...]:
@@ -394,8 +395,13 @@ def record(op: Op, parents: tuple[Value, ...], data: float, partials: tuple[floa
         return constant(data)
     node = node_of(op, parents, data, partials)
     if "record_source" in active:
-        node._note = (None, anomaly.calling_line())
+        line = calling_line()
+        node._note = _notes.get(line) or _notes.setdefault(line, (None, line))
     return node
+
+
+# Nodes that were made on one line share their note: the cyclic collector has less to look at.
+_notes: dict[tuple[str, int], tuple[None, tuple[str, int]]] = {}
 
 
 def apply(op: Op, operands: Sequence[object]) -> Value:

@@ -5,13 +5,12 @@ It needs the engine and the standard library alone, so it is there when nothing 
 
 from __future__ import annotations
 
-import unicodedata
 from itertools import chain
 
 from engine import Value
 from engine.graph import topological_order
 from engine.ops import CONSTANT
-from viz.wording import NUMBER_WIDTH, formula, number, numbered, results, title
+from viz.wording import NUMBER_WIDTH, formula, number, numbered, results, title, width
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -157,18 +156,8 @@ def _margin(indent: str, level: int) -> str:
 
 
 def _columns(rows: list[Row]) -> list[str]:
-    column = min(NAME_COLUMN_LIMIT, max(_width(name) for name, *_ in rows))
+    column = min(NAME_COLUMN_LIMIT, max(width(name) for name, *_ in rows))
     return [
-        (name + " " * (column - _width(name)) + "".join(f"  {cell:>{NUMBER_WIDTH}}" for cell in cells)).rstrip()
+        (name + " " * (column - width(name)) + "".join(f"  {cell:>{NUMBER_WIDTH}}" for cell in cells)).rstrip()
         for name, *cells in rows
     ]
-
-
-def _width(text: str) -> int:
-    """How many columns of a terminal it takes: two for a Chinese character, none for a combining accent."""
-    if text.isascii():
-        return len(text)
-    return sum(
-        2 if unicodedata.east_asian_width(c) in "WF" else unicodedata.category(c) not in ("Mn", "Me", "Cf")
-        for c in text
-    )

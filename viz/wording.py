@@ -109,3 +109,13 @@ def _shortened(text: str, limit: int) -> str:
         return text
     end = limit * 3 // 5
     return f"{text[: limit - 1 - end]}…{text[-end:]}"
+
+
+def width(text: str) -> int:
+    """How many columns of a terminal it takes: two for a Chinese character, none for a combining accent."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        2 if unicodedata.east_asian_width(c) in "WF" else unicodedata.category(c) not in ("Mn", "Me", "Cf")
+        for c in text
+    )

@@ -11,6 +11,8 @@ import sys
 
 from engine.graph import topological_order
 from engine.ops import CONSTANT
+from engine.stepping import Trace
+from viz.moment import Moment
 from viz.terminal import tree
 from viz.wording import NUMBER_WIDTH, formula, number, numbered, results, title
 
@@ -44,13 +46,15 @@ LEAF_LOOK = {"style": "filled", "fillcolor": "#e3f0fa", "color": BLUE, "penwidth
 CONSTANT_LOOK = {"shape": "oval", "style": "dashed", "fontcolor": LINE, "margin": "0.05,0.03"}
 CONSTANT_EDGE = {"style": "dashed"}
 RESULT_LOOK = {"penwidth": "2.5"}
+CAPTION = {"labeljust": "l", "fontname": FONT, "fontsize": "12", "fontcolor": INK}
 
-NO_BREAK_SPACE = "\u00a0"  # SVG collapses ordinary ones
+ROW_WIDTH = len("data ") + NUMBER_WIDTH
 
 
 def draw(
-    value: Value | list[Value] | tuple[Value, ...],
+    value: Value | list[Value] | tuple[Value, ...] | Trace,
     *,
+    at: int | None = None,
     rankdir: str = "LR",
     show_constants: bool = True,
     show_grad: bool = True,
@@ -62,16 +66,24 @@ def draw(
     lead from operand to result and carry the partial, d result / d operand; a repeated operand has one for each time.
     Leaves have square corners, constants are dashed ovals and carry no partial, results have a thick border.
 
+    Of a trace, the moment after its first `at` events: with the numbers that were recorded, the gradients of that
+    moment and nothing yet where the forward sweep has not come. The node at work is marked `now`. Arrows carry the
+    partial and, once a contribution has been passed on, how much it was; they lead back then. Boxes stay where they
+    are through all moments.
+
     Args:
-        value: the result, or a list or tuple of several.
+        value: the result, or a list or tuple of several, or a trace.
+        at: which moment of a trace, from 0 to its number of events; None for the end.
         rankdir: the direction of the arrows: LR (left to right), RL, TB (top to bottom) or BT.
         show_constants: whether numbers that entered an expression have boxes; short formulas show them in any case.
         show_grad: whether boxes show gradients.
         time_limit: seconds that the layout may take, `math.inf` for any time.
 
     Raises:
-        TypeError: it is not a Value, nor a list or tuple of them; the time limit is not a number.
+        TypeError: it is not a Value, nor a list or tuple of them, nor a trace; `at` is given without a trace, or is
+            not a whole number; the time limit is not a number.
         ValueError: the list is empty, or an option has no such choice.
+        IndexError: the trace has fewer than `at` events.
         ImportError: the Python package graphviz is not installed.
 
     >>> from engine import Value
@@ -87,23 +99,36 @@ def draw(
     }
     <BLANKLINE>
     """
-    roots = results(value, "draw")
+    moment = _moment(value, at)
+    roots = results(moment.root if moment else value, "draw")
     if rankdir not in RANKDIRS:
         raise ValueError(f"rankdir must be one of {', '.join(RANKDIRS)}; got {rankdir!r}; use rankdir='LR'")
     seconds = _seconds(time_limit)
     order, ends = topological_order(*roots), frozenset(roots)
     numbers = numbered(order)
     nodes = [node for node in order if show_constants or node.op is not CONSTANT or node in ends]
-    graph = _graphviz().Digraph("glassgrad", graph_attr={**GRAPH, "rankdir": rankdir}, node_attr=NODE, edge_attr=EDGE)
+    caption = {"label": _label(f"\n{moment.caption}"), **CAPTION} if moment else {}
+    whole = {**GRAPH, "rankdir": rankdir, **caption}
+    graph = _graphviz().Digraph("glassgrad", graph_attr=whole, node_attr=NODE, edge_attr=EDGE)
     edges = 0
     for node in nodes:
         name = f"n{numbers[node]}"
-        text = "\n".join(_lines(node, numbers, show_grad))
-        graph.node(name, label=_label(text), _attributes=_appearance(node, node in ends))
-        for parent, attributes in _edges(node, show_constants):
+        lines = _lines(node, numbers, show_grad, moment)
+        text = "\n".join(_justified(lines, "^" if node.op is CONSTANT else "<") if moment else lines)
+        graph.node(name, label=_label(text), _attributes=_appearance(node, node in ends, moment))
+        for parent, attributes in _edges(node, show_constants, moment):
             graph.edge(f"n{numbers[parent]}", name, _attributes=attributes)
             edges += 1
-    return Diagram(graph.source, tree(list(roots)), len(nodes), edges, seconds)
+    text = tree(list(roots))
+    return Diagram(graph.source, f"{moment.caption}\n{text}" if moment else text, len(nodes), edges, seconds)
+
+
+def _moment(value: object, at: int | None) -> Moment | None:
+    if isinstance(value, Trace):
+        return Moment(value, len(value) if at is None else at)
+    if at is not None:
+        raise TypeError(f"only a trace has moments; got at={at!r} without one; draw(Trace(loss), at=...) shows one")
+    return None
 
 
 def _graphviz() -> Any:
@@ -119,24 +144,39 @@ def _graphviz() -> Any:
     return graphviz
 
 
-def _lines(node: Value, numbers: dict[Value, int], show_grad: bool) -> Iterator[str]:
+def _lines(node: Value, numbers: dict[Value, int], show_grad: bool, moment: Moment | None) -> Iterator[str]:
     """The lines on a node's box."""
+    waiting = moment is not None and moment.is_waiting(node)
     if node.op is CONSTANT:
         if node.label:
             yield title(node, numbers)
-        yield number(node.data)
+        yield " " * len(number(node.data)) if waiting else number(node.data)
+        if moment:
+            yield moment.word(node)
         return
-    yield title(node, numbers)
+    yield f"{title(node, numbers):<{ROW_WIDTH - 4}} {moment.word(node)}" if moment else title(node, numbers)
     if node.parents:
         yield formula(node, numbers)
-    yield _row("data", node.data)
+    yield _row("data", node.data, waiting)
     if show_grad:
-        yield _row("grad", node.grad)
+        yield _row("grad", node.grad, waiting)
 
 
-def _row(name: str, amount: float) -> str:
-    """A number at a fixed width, so that boxes stay where they are when it changes."""
-    return f"{name} {number(amount):>{NUMBER_WIDTH}}".replace(" ", NO_BREAK_SPACE)
+def _row(name: str, amount: float, waiting: bool) -> str:
+    """A number, or room for one, at a fixed width: boxes stay where they are when it changes."""
+    return _kept(f"{name} {'' if waiting else number(amount):>{NUMBER_WIDTH}}")
+
+
+def _justified(lines: Iterator[str], side: str) -> list[str]:
+    """All of one width: Graphviz centres every line on its own."""
+    texts = list(lines)
+    width = max(map(len, texts))
+    return [_kept(f"{text:{side}{width}}") for text in texts]
+
+
+def _kept(text: str) -> str:
+    """The same with spaces that count: SVG collapses ordinary ones."""
+    return text.replace(" ", "\u00a0")
 
 
 def _label(text: str) -> str:
@@ -151,17 +191,18 @@ def _label(text: str) -> str:
     return graphviz.nohtml(escaped.replace("\n", r"\n"))  # type: ignore[no-any-return]
 
 
-def _appearance(node: Value, is_result: bool) -> Attributes:
+def _appearance(node: Value, is_result: bool, moment: Moment | None) -> Attributes:
     kind = CONSTANT_LOOK if node.op is CONSTANT else {} if node.parents else LEAF_LOOK
-    return {**kind, **RESULT_LOOK} if is_result else kind
+    return {**kind, **(RESULT_LOOK if is_result else {}), **(moment.node(node) if moment else {})}
 
 
-def _edges(node: Value, show_constants: bool) -> Iterator[tuple[Value, Attributes]]:
-    for parent, partial in zip(node.parents, node.partials, strict=True):
+def _edges(node: Value, show_constants: bool, moment: Moment | None) -> Iterator[tuple[Value, Attributes]]:
+    for slot, (parent, partial) in enumerate(zip(node.parents, node.partials, strict=True)):
+        text, look = moment.edge(node, slot) if moment else (number(partial), {})
         if parent.op is not CONSTANT:
-            yield parent, {"label": number(partial)}
+            yield parent, {"label": _label(_kept(text)), **look}
         elif show_constants:
-            yield parent, CONSTANT_EDGE
+            yield parent, {**CONSTANT_EDGE, **look}
 
 
 def _seconds(time_limit: object) -> float:

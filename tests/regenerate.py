@@ -1,13 +1,17 @@
-"""Write the files that follow from the operation table: the type stub, and the README's list of operations.
+"""Write what follows from the code: the type stub and the README's list of operations from the operation table, and
+the transcript of a session at the prompt from the commands in it.
 
     python tests/regenerate.py
 
-`test_documents.py` keeps them equal to the table.
+`test_documents.py` keeps them equal to the code.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import session
 
 from engine import OPS, Op
 from engine.generate import DUNDERS, UNARY_DUNDERS, method_names
@@ -83,3 +87,5 @@ def readme() -> str:
 if __name__ == "__main__":
     STUB.write_text(stub())
     README.write_text(readme())
+    with TemporaryDirectory() as folder:
+        session.TRANSCRIPT.write_text(session.run(session.commands(), Path(folder)))

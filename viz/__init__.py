@@ -1,6 +1,7 @@
-"""glassgrad's pictures of a graph: a diagram, and a tree for the terminal.
+"""glassgrad's faces: a prompt to step through backpropagation, diagrams, and texts for the terminal.
 
-It reads what the engine recorded and changes nothing in it; it knows nothing of layers and losses.
+They read what the engine recorded and change nothing in it; they know nothing of layers and losses. Imported at an
+interactive prompt, `viz` lets Values remember the line that made them: see `engine.record_source.always`.
 
 >>> from engine import Value
 >>> import viz
@@ -10,7 +11,27 @@ It reads what the engine recorded and changes nothing in it; it knows nothing of
 <Diagram of 6 nodes and 5 edges: .save("graph.svg"), .source>
 """
 
-from viz.diagram import Diagram, draw
-from viz.terminal import tree
+import sys
 
-__all__ = ["Diagram", "draw", "tree"]
+from engine import record_source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from viz.debugger import debug
+    from viz.diagram import Diagram, draw
+    from viz.terminal import card, steps, tree
+
+__all__ = ["Diagram", "card", "debug", "draw", "steps", "tree"]
+
+if hasattr(sys, "ps1") or sys.flags.interactive:
+    record_source.always()
+
+
+def __getattr__(name: str) -> object:
+    """Each face is imported when it is first asked for."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    home = {"debug": "debugger", "draw": "diagram", "Diagram": "diagram"}.get(name, "terminal")
+    return getattr(import_module(f"viz.{home}"), name)

@@ -1,4 +1,4 @@
-"""`tree`, the picture a terminal can show.
+"""What a terminal can show: `tree`, the graph; `card`, one step of backpropagation; `steps`, all of them.
 
 It needs the engine and the standard library alone, so it is there when nothing else is installed.
 """
@@ -10,11 +10,16 @@ from itertools import chain
 from engine import Value
 from engine.graph import topological_order
 from engine.ops import CONSTANT
+from viz.cards import LEFT_OUT, TO_COME, Cards
+from viz.colors import paint
 from viz.wording import NUMBER_WIDTH, formula, number, numbered, results, title, width
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from engine import Trace
+    from viz.cards import Card, Edge
 
     Row = tuple[str, str, str, str]
     Line = tuple[Value, float | None, str, str, int]  # a node to print: with its partial, indent, branch and level
@@ -67,7 +72,7 @@ def tree(
     outline = _Outline(results(value, "tree"), ASCII_BRANCHES if ascii else UNICODE_BRANCHES)
     rows = outline.rows(depth, max_nodes)
     if ascii:
-        rows = [(_in_ascii(name), data, grad, partial) for name, data, grad, partial in rows]
+        rows = [(in_ascii(name), data, grad, partial) for name, data, grad, partial in rows]
     lines = _columns([("node", "data", "grad", "partial"), *rows])
     if outline.left_out:
         nodes = "node" if outline.left_out == 1 else "nodes"
@@ -75,7 +80,7 @@ def tree(
     return "\n".join(lines)
 
 
-def _in_ascii(text: str) -> str:
+def in_ascii(text: str) -> str:
     return text.replace("…", "...").encode("ascii", "backslashreplace").decode()
 
 
@@ -161,3 +166,129 @@ def _columns(rows: list[Row]) -> list[str]:
         (name + " " * (column - width(name)) + "".join(f"  {cell:>{NUMBER_WIDTH}}" for cell in cells)).rstrip()
         for name, *cells in rows
     ]
+
+
+def card(trace: Trace, at: int | None = None, *, ascii: bool = False, color: bool = False) -> str:
+    """One step of a trace: the node at work, its gradient, and what it passes on along each edge.
+
+    Args:
+        trace: the recorded sweeps.
+        at: how many events are done, from 0 to `len(trace)`; None for all. The card is of the last one done.
+        ascii: use ASCII characters only.
+        color: use the colours of the terminal.
+
+    Raises:
+        TypeError: it is not a Trace.
+        IndexError: the trace has fewer events.
+
+    >>> from engine import Trace
+    >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+    >>> e = a * b
+    >>> e.label = "e"
+    >>> print(card(Trace(a - 2 * e), 11))
+    step 11/11  backward  e = a * b
+      value      e = -6   operands a = 2, b = -3
+      upstream   dL/de = -2  (final)
+      -> a   de/da = b = -3   x -2 = +6   grad 1 -> 7    (2 of 2; final)
+      -> b   de/db = a = 2    x -2 = -4   grad 0 -> -4   (final)
+    """
+    k = position(trace, at, "card")
+    text = render(Cards(trace).at(k), color=color)
+    return in_ascii(text) if ascii else text
+
+
+def position(trace: object, at: int | None, caller: str) -> int:
+    """A position of a trace, checked.
+
+    Raises:
+        TypeError: it is not a Trace.
+        IndexError: the trace has fewer events.
+    """
+    from engine import Trace
+
+    if not isinstance(trace, Trace):
+        raise TypeError(f"{caller} shows a Trace; got {type(trace).__name__}; record one with engine.Trace(loss)")
+    if at is None:
+        return len(trace)
+    if not 0 <= at <= len(trace):
+        raise IndexError(f"the trace has positions 0 to {len(trace)}; got {at!r}; use one of these")
+    return at
+
+
+def render(card: Card, *, color: bool = False) -> str:
+    """A card in lines and columns."""
+    head = f"{paint(f'step {card.step}/{card.steps}', 'title', color)}  {card.sweep}  "
+    lines = [head + paint(card.equation, "name", color)]
+    if card.place:
+        lines[0] += f"      {paint(card.place, 'place', color)}  {paint(card.code, 'faint', color)}".rstrip()
+    if card.value:
+        operands = f"   operands {', '.join(card.operands)}" if card.operands else ""
+        lines.append(f"  value      {card.value}{operands}")
+    if card.upstream:
+        start = "  (final)" if card.edges else "  (the backward sweep starts here)"
+        lines.append(f"  upstream   {card.upstream}{start}")
+    if card.note:
+        lines.append(f"  note       {paint(card.note, _urgency(card.note), color)}")
+    return "\n".join([*lines, *_edge_lines(card.edges, color)])
+
+
+def _urgency(text: str) -> str:
+    return "bad" if "nan" in text or "inf" in text else "warn"
+
+
+def _edge_lines(edges: tuple[Edge, ...], color: bool) -> Iterator[str]:
+    real = [edge for edge in edges if edge.status != LEFT_OUT]
+    cells = [
+        (edge.parent, f"{edge.partial} = {edge.rule + ' = ' if edge.rule else ''}{edge.number}", edge.arithmetic,
+         f"grad {edge.gradient}" if edge.gradient else "")
+        for edge in real
+    ]  # fmt: skip
+    widths = [max(map(width, column)) for column in zip(*cells, strict=True)] if cells else []
+    rows = iter(cells)
+    for edge in edges:
+        if edge.status == LEFT_OUT:
+            yield paint(f"     ... {edge.event:,} more edges ...", "faint", color)
+            continue
+        padded = [cell + " " * (column - width(cell)) for cell, column in zip(next(rows), widths, strict=True)]
+        if edge.status == TO_COME:
+            yield paint(f"  .. {padded[0]}   {padded[1]}   (to come)", "faint", color)
+            continue
+        arrival = paint(f"({edge.arrival})", "good" if edge.arrival.endswith("final") else "faint", color)
+        flag = "  " + paint(edge.flag, _urgency(edge.flag), color) if edge.flag else ""
+        yield f"  -> {paint(padded[0], 'name', color)}   {'   '.join(padded[1:])}   {arrival}{flag}"
+
+
+def steps(trace: Trace, start: int = 0, stop: int | None = None, *, ascii: bool = False) -> str:
+    """The events of a trace as a table, one line each: what is computed, then what is added to which gradient.
+
+    Args:
+        trace: the recorded sweeps.
+        start, stop: which events, as in a slice.
+        ascii: use ASCII characters only.
+
+    Raises:
+        TypeError: it is not a Trace.
+
+    >>> from engine import Trace
+    >>> x = Value(3.0, label="x")
+    >>> print(steps(Trace(x.square())))
+    step  node            value  to  upstream x partial  gradient
+       1  x = 3               3
+       2  #2 = square(x)      9
+       3  #2 = square(x)         x   1 x 6 = +6          0 -> 6    final
+    """
+    position(trace, None, "steps")
+    cards = Cards(trace)
+    rows = [("step", "node", "value", "to", "upstream x partial", "gradient", "")]
+    rows += [cards.row(k) for k in range(len(trace))[start:stop]]
+    text = "\n".join(aligned(rows, "><><<<<"))
+    return in_ascii(text) if ascii else text
+
+
+def aligned(rows: Sequence[Sequence[str]], sides: str) -> Iterator[str]:
+    """Cells in columns, each as wide as its widest."""
+    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        padding = [" " * (column - width(cell)) for cell, column in zip(row, widths, strict=True)]
+        cells = [p + cell if side == ">" else cell + p for cell, p, side in zip(row, padding, sides, strict=True)]
+        yield "  ".join(cells).rstrip()

@@ -8,6 +8,10 @@ from engine import Value
 from engine.formulas import value_formula
 from engine.ops import CONSTANT
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
 LABEL_LIMIT = 40
 OPERAND_LIMIT = 14
 FORMULA_LIMIT = 32
@@ -36,7 +40,7 @@ def results(value: object, caller: str) -> tuple[Value, ...]:
     return tuple(dict.fromkeys(values))
 
 
-def numbered(order: list[Value]) -> dict[Value, int]:
+def numbered(order: Iterable[Value]) -> dict[Value, int]:
     """Each node's number in topological order, from 1: the same for the same graph, in every process."""
     return {node: k for k, node in enumerate(order, 1)}
 
@@ -50,12 +54,12 @@ def number(amount: float) -> str:
     return f"{amount:.5g}"
 
 
-def title(node: Value, numbers: dict[Value, int]) -> str:
+def title(node: Value, numbers: Mapping[Value, int]) -> str:
     """The node's label, or its number."""
     return visible(node.label) if node.label else f"#{numbers[node]}"
 
 
-def formula(node: Value, numbers: dict[Value, int]) -> str:
+def formula(node: Value, numbers: Mapping[Value, int]) -> str:
     """How the node was computed, its operands called by label or number: `a * b`, `tanh(#5)`, `dot(8 operands)`.
 
     >>> from engine.graph import topological_order
@@ -65,12 +69,12 @@ def formula(node: Value, numbers: dict[Value, int]) -> str:
     >>> [formula(node, numbers) for node in numbers if node.parents]
     ['a * a', '#2 + 1', 'sqrt(#4)']
     """
-    text = value_formula(node, [_operand(parent, numbers) for parent in node.parents])
+    text = value_formula(node, [operand(parent, numbers) for parent in node.parents])
     return text if len(text) <= FORMULA_LIMIT else f"{node.op.name}({len(node.parents)} operands)"
 
 
-def _operand(parent: Value, numbers: dict[Value, int]) -> str:
-    """A short name; of a long dotted one the last parts: `…2.weight.1`."""
+def operand(parent: Value, numbers: Mapping[Value, int]) -> str:
+    """A short name, or the number of a constant; of a long dotted name the last parts: `…2.weight.1`."""
     if not parent.label:
         return number(parent.data) if parent.op is CONSTANT else f"#{numbers[parent]}"
     last = parent.label[1 - OPERAND_LIMIT :].partition(".")[2]
@@ -115,7 +119,10 @@ def width(text: str) -> int:
     """How many columns of a terminal it takes: two for a Chinese character, none for a combining accent."""
     if text.isascii():
         return len(text)
-    return sum(
-        2 if unicodedata.east_asian_width(c) in "WF" else unicodedata.category(c) not in ("Mn", "Me", "Cf")
-        for c in text
-    )
+    return sum(map(_columns, text))
+
+
+def _columns(character: str) -> int:
+    if unicodedata.east_asian_width(character) in "WF":
+        return 2
+    return 0 if unicodedata.category(character) in ("Mn", "Me", "Cf") else 1

@@ -1,0 +1,167 @@
+"""The command line: `glassgrad step`, `draw`, `check` and `tree` on an expression, or on a Value in a file."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from pathlib import Path
+
+from viz.targets import value_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from engine import Value
+
+OPTION = re.compile(r"--|--?[A-Za-z][\w-]*(=.*)?", re.DOTALL)
+
+EPILOG = """\
+TARGET is one of
+  an expression       "tanh(w*x + b)" w=0.5 x=2 b=-1
+                      with numbers for its variables; it may name its parts: "h = w*x; tanh(h) + h" w=0.5 x=2
+                      functions are those of the operation table: exp, log, tanh, relu, maximum, sum([a, b]), ...
+  a Value in a file   path/to/model.py:loss
+                      a Value, or a function of no arguments that returns one. THIS RUNS THE FILE, as python would
+                      (but not what stands under `if __name__ == "__main__"`).
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; 0 if it went well, 1 if a check failed, 2 if it could not be carried out.
+
+    >>> main(["tree", "w * x", "w=3", "x=2", "--ascii"])
+    node               data         grad      partial
+    #3 = w * x            6            1
+    |- w                  3            2            2
+    `- x                  2            3            3
+    0
+    """
+    options = _parsed(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return options.run(value_of(options.target, options.variables), options)  # type: ignore[no-any-return]
+    except (ValueError, LookupError, RuntimeError, OSError, ImportError) as error:
+        if isinstance(error, BrokenPipeError):
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  # the reader has gone: nothing more to say
+            return 0
+        print(f"glassgrad: {error}", file=sys.stderr)
+        return 2
+
+
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """Options may stand among the variables, and an expression may start with a minus."""
+    parser = _parser()
+    words = [f" {word}" if word.startswith("-") and not OPTION.fullmatch(word) else word for word in arguments]
+    options, rest = parser.parse_known_args(words)
+    unknown = [word for word in rest if word.startswith("-")]
+    if unknown:
+        parser.error(f"there is no option {unknown[0]}; glassgrad COMMAND --help lists them")
+    options.variables += rest
+    return options
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="glassgrad",
+        description="See through backpropagation: step through it, draw it, check it.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=EPILOG + '\nglassgrad COMMAND --help tells more, as in: glassgrad step "a*b + a" a=2 b=-3',
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    step = _command(
+        commands,
+        "step",
+        run_step,
+        "open a prompt to step through backpropagation, forwards and back",
+        "A prompt like pdb's: s steps, rs steps back, b sets breakpoints, why explains; h lists all.",
+    )
+    step.add_argument("--ascii", action="store_true", help="print ASCII characters only")
+
+    draw = _command(
+        commands,
+        "draw",
+        run_draw,
+        "draw the graph with its gradients to a file",
+        "The format is the extension of the file: svg, png, pdf or dot.",
+    )
+    draw.add_argument("-o", "--output", type=Path, default=Path("graph.svg"), help="the file (default: %(default)s)")
+    draw.add_argument("--at", type=int, metavar="K", help="draw the moment after K steps of backpropagation")
+    draw.add_argument("--rankdir", choices=("LR", "RL", "TB", "BT"), default="LR", help="direction (default: LR)")
+    draw.add_argument("--hide-constants", action="store_true", help="leave out numbers that entered the expression")
+
+    check = _command(
+        commands,
+        "check",
+        run_check,
+        "check all gradients against finite differences",
+        "The exit code is 0 if every gradient agrees, 1 if one does not or cannot be checked.",
+    )
+    check.add_argument("--rtol", type=float, default=1e-7, help="further relative tolerance (default: %(default)g)")
+
+    tree = _command(commands, "tree", run_tree, "print the graph as text", "From the result down to its leaves.")
+    tree.add_argument("--depth", type=int, help="how many levels to show (default: all)")
+    tree.add_argument("--max-nodes", type=int, default=100, help="how many lines at most (default: %(default)s)")
+    tree.add_argument("--ascii", action="store_true", help="print ASCII characters only")
+    return parser
+
+
+def _command(commands: Any, name: str, run: Callable[..., int], summary: str, details: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(
+        name, help=summary, description=f"{summary.capitalize()}.\n{details}", epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    command.add_argument("target", metavar="TARGET", help="an expression, or FILE.py:NAME (this runs the file)")
+    command.add_argument("variables", metavar="NAME=NUMBER", nargs="*", help="a number for each variable")
+    command.set_defaults(run=run)
+    return command
+
+
+def run_step(value: Value, options: argparse.Namespace) -> int:
+    from viz.debugger import debug
+
+    debug(value, ascii=options.ascii)
+    return 0
+
+
+def run_draw(value: Value, options: argparse.Namespace) -> int:
+    from engine import Trace
+    from viz.diagram import draw
+
+    shown = {"rankdir": options.rankdir, "show_constants": not options.hide_constants}
+    if options.at is None:
+        _backward(value)
+        diagram = draw(value, **shown)
+    else:
+        diagram = draw(Trace(value), at=options.at, **shown)
+    print(f"{diagram.save(options.output)}: {diagram.nodes} nodes, {diagram.edges} edges")
+    return 0
+
+
+def run_check(value: Value, options: argparse.Namespace) -> int:
+    from engine.replay import check_graph
+
+    report = check_graph(value, rtol=options.rtol)
+    print(report)
+    return 0 if report else 1
+
+
+def run_tree(value: Value, options: argparse.Namespace) -> int:
+    from viz.terminal import tree
+
+    _backward(value)
+    print(tree(value, depth=options.depth, ascii=options.ascii, max_nodes=options.max_nodes))
+    return 0
+
+
+def _backward(value: Value) -> None:
+    """Gradients of this value alone, whatever a file did before."""
+    value.zero_grad()
+    value.backward()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

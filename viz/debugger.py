@@ -1,0 +1,410 @@
+"""The prompt: step through backpropagation, forwards and back, with pdb's habits and gdb's words for going back.
+
+The commands that move and stop are here, those that only look in `viz/inspection.py` and `viz/explanation.py`. Nothing
+is executed again: a cursor moves over a recorded `Trace`, and no gradient of the engine is touched.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from difflib import get_close_matches
+
+from engine import Trace, Value
+from engine.events import Contribution
+from viz.explanation import Explanation
+from viz.inspection import CommandError, count
+from viz.stops import Stop, Stops
+from viz.syntax import ExpressionError
+from viz.terminal import steps
+from viz.wording import number, visible
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import IO
+
+    from engine.stepping import Event
+
+AT_END = "this is the end: every gradient is final; rs, rn and rc go back"
+AT_START = "this is the start: nothing is computed yet; s, n and c go on"
+
+HELP = """\
+Moving (a number repeats; an empty line repeats the last command)
+  s(tep) [n]      one contribution on             rs [n]   one back
+  n(ext) [n]      one node on, all its edges      rn [n]   one back
+  c(ontinue)      on to the next stop             rc       back to it
+  unt(il) NODE    until its gradient is final     r(eturn) until the neuron or layer is done
+  j(ump) K        to step K                       start, end
+Stopping
+  b(reak) NODE | op:tanh | FILE:LINE [, CONDITION]         tbreak: stops once
+  watch NODE      when its gradient changes, either way
+  cl(ear) N | all     enable N    disable N    ignore N COUNT    condition N [CONDITION]
+Looking
+  p EXPRESSION    display [EXPRESSION]   undisplay [EXPRESSION]   steps
+  w(here)  u(p)  d(own)      the route from the loss to here
+  l(ist) [LINE]  ll          the source that made the node
+  i(nfo) [b|w|grads]         this moment, breakpoints, watchpoints, gradients
+  why [NODE]      its gradient as a sum           paths [NODE] [k]   the paths that matter most
+  check [NODE]    against finite differences      g(raph) [FILE]     draw this moment
+  h(elp) [COMMAND]    q(uit)
+A NODE is a label (a), the end of a dotted one (neurons.0.bias), or a number (#5).
+Conditions and expressions: b op:relu, abs(grad) < 1e-12      p a.grad * 2      p node("w.1").data
+  fields of a node: data grad op label number final
+  of a contribution: upstream partial amount before after slot arrived expected parent"""
+
+
+def debug(
+    value: Value | Trace,
+    upstream: float = 1.0,
+    *,
+    stdin: IO[str] | None = None,
+    stdout: IO[str] | None = None,
+    ascii: bool = False,
+    color: bool | None = None,
+) -> None:
+    """Step through the backpropagation of a node at a prompt, forwards and back. `help` there lists the commands.
+
+    Nothing is executed again, and no `.grad` is read or written.
+
+    Args:
+        value: the node to go back from, or a recorded `Trace`.
+        upstream: the gradient of that node itself.
+        stdin, stdout: where commands come from and answers go; the terminal, if they are not given.
+        ascii: print ASCII characters only.
+        color: whether to use colours; None: on terminals, unless NO_COLOR is set.
+
+    Raises:
+        TypeError: it is neither a Value nor a Trace.
+        RuntimeError: it is a constant.
+
+    >>> import io, sys
+    >>> a = Value(3.0, label="a")
+    >>> debug(a * a, stdin=io.StringIO("until a\\nquit\\n"), stdout=sys.stdout)
+    #2 = a * a, 4 steps: 2 forward, 2 backward. h for help, s to step, q to leave.
+    step 4/4  backward  #2 = a * a
+      value      #2 = 9   operands a = 3
+      upstream   dL/d#2 = 1  (final)
+      -> a   d#2/da = a = 3   x 1 = +3   grad 0 -> 3   (1 of 2; more to come)
+      -> a   d#2/da = a = 3   x 1 = +3   grad 3 -> 6   (2 of 2; final)
+    """
+    if not isinstance(value, (Value, Trace)):
+        raise TypeError(f"debug steps through a Value or a Trace; got {type(value).__name__}; pass the loss")
+    trace = value if isinstance(value, Trace) else Trace(value, upstream)
+    Debugger(trace, stdin, stdout, ascii=ascii, color=color).run()
+
+
+class Debugger(Explanation):
+    """The prompt over a trace; `onecmd` runs one command, `run` all that come."""
+
+    prompt = "(glass) "
+
+    def __init__(self, trace: Trace, stdin: IO[str] | None = None, stdout: IO[str] | None = None, *,
+                 ascii: bool = False, color: bool | None = None) -> None:  # fmt: skip
+        super().__init__(trace, stdin, stdout, ascii=ascii, color=color)
+        if stdin is not None:
+            self.prompt = ""
+        self.stops = Stops(self.cursor)
+
+    def run(self) -> None:
+        """Read commands until one quits, or there are no more."""
+        trace = self.cursor.trace
+        self.say(
+            f"{self.cards.equation(trace.root)}, {len(trace):,} steps: {trace.turn:,} forward, "
+            f"{len(trace) - trace.turn:,} backward. h for help, s to step, q to leave."
+        )
+        while True:
+            try:
+                self.cmdloop()
+                return
+            except KeyboardInterrupt:
+                self.say("\ninterrupted; q leaves")
+
+    # --- reading a command
+
+    def onecmd(self, line: str) -> bool:
+        """Carry out a command; what is wrong with it is said in a line."""
+        if line.startswith("# "):  # a comment in a script; `#5` is a node
+            return False
+        try:
+            return bool(super().onecmd(line))
+        except ExpressionError as error:
+            self.say(f"*** {error.problem}")
+        except (CommandError, LookupError, ValueError, OSError, ImportError, RuntimeError) as error:
+            self.say(f"*** {error.args[0] if isinstance(error, LookupError) else error}")
+        return False
+
+    def default(self, line: str) -> None:
+        word = line.split()[0]
+        known = [name[3:] for name in self.get_names() if name.startswith("do_")]
+        close = get_close_matches(word, known, n=2)
+        if self.cursor.labels.get(word) or word.startswith("#"):
+            raise CommandError(f"{visible(word)} is a node, not a command; use: p {visible(word)}")
+        meant = f"did you mean {' or '.join(close)}?" if close else "h lists the commands"
+        raise CommandError(f"there is no command {visible(word)!r}; {meant}")
+
+    def do_help(self, argument: str) -> None:
+        """h(elp) [COMMAND]: what there is, or what a command does."""
+        if not argument:
+            self.say(HELP)
+            return
+        text = getattr(getattr(self, f"do_{argument}", None), "__doc__", None)
+        if not text:
+            raise CommandError(f"there is no command {visible(argument)!r}; h lists the commands")
+        self.say(" ".join(text.split()))
+
+    do_h = do_help
+
+    def do_quit(self, argument: str) -> bool:
+        """q(uit): leave; nothing was changed."""
+        return True
+
+    do_q = do_exit = do_quit
+
+    def do_EOF(self, argument: str) -> bool:  # noqa: N802  # the name that `cmd` looks for
+        """End of input: leave."""
+        if self.prompt:
+            self.say("")
+        return True
+
+    def completedefault(self, text: str, *_: object) -> list[str]:
+        """Names of nodes, wherever a command takes one."""
+        return [label for label in self.cursor.labels if label.startswith(text)]
+
+    # --- moving
+
+    def arrive(self, before: int, *notes: str) -> None:
+        """Say where one is after moving from a position."""
+        cursor = self.cursor
+        self.route, self.frame, self.listed = [], 0, 0
+        if before - cursor.position > 1:
+            self.say(f"undone: {before - cursor.position:,} steps")
+        elif cursor.position < before:
+            self.say(f"undone: {self._undone(cursor.trace[cursor.position])}")
+        for note in notes:
+            self.say(self.paint(note, "warn"))
+        self.show_card()
+        self.show_displays()
+
+    def _undone(self, event: Event) -> str:
+        if isinstance(event, Contribution):
+            again = number(self.cursor.state[event.parent])
+            return f"{self.name(event.node)} -> {self.name(event.parent)}, whose gradient is {again} again"
+        return f"{self.cards.equation(event.node)} is not computed yet"
+
+    def move(self, position: int, *notes: str) -> None:
+        """Go to a position, or say that one is at an end."""
+        before = self.cursor.position
+        if position == before:
+            self.say(AT_END if position else AT_START)
+            return
+        self.cursor.go(position)
+        self.arrive(before, *notes)
+
+    def do_step(self, argument: str) -> None:
+        """s(tep) [n]: one event on: a node is computed, or a contribution is made."""
+        self.move(min(self.cursor.position + count(argument, "step"), len(self.cursor.trace)))
+
+    do_s = do_step
+
+    def do_rs(self, argument: str) -> None:
+        """rs [n], reverse-step: one event back."""
+        self.move(max(self.cursor.position - count(argument, "rs"), 0))
+
+    def do_next(self, argument: str) -> None:
+        """n(ext) [n]: one node on, with all its edges."""
+        position = self.cursor.position
+        for _ in range(min(count(argument, "next"), len(self.cursor.trace))):
+            if position < len(self.cursor.trace):
+                position = self.cursor.after_node(position)
+        self.move(position)
+
+    do_n = do_next
+
+    def do_rn(self, argument: str) -> None:
+        """rn [n], reverse-next: one node back, with all its edges."""
+        position = self.cursor.position
+        for _ in range(min(count(argument, "rn"), len(self.cursor.trace))):
+            if position:
+                position = self.cursor.before_node(position)
+        self.move(position)
+
+    def do_until(self, argument: str) -> None:
+        """unt(il) NODE: on until its gradient is final."""
+        if not argument:
+            raise CommandError("until needs a node, as in: until a")
+        node = self.cursor.node(argument)
+        if node.is_constant:
+            raise CommandError(f"{self.name(node)} is a constant: it has no gradient")
+        if self.cursor.is_final(node):
+            self.say(f"{self.name(node)} has its final gradient already: {number(self.cursor.state[node])}")
+            return
+        self.move(self.cursor.final(node))
+
+    do_unt = do_until
+
+    def do_return(self, argument: str) -> None:
+        """r(eturn): on until the neuron or layer around the node has done its part in this sweep."""
+        found = self.cursor.out_of_module()
+        if found is None:
+            if self.cursor.scope(self.here):
+                raise CommandError(f"the modules around {self.name(self.here)} are done in this sweep; use n or c")
+            raise CommandError(
+                f"{self.name(self.here)} belongs to no neuron or layer; labels of parameters such as "
+                "layers.0.neurons.2.bias tell; use n or c"
+            )
+        module, position = found
+        self.move(position, f"{visible(module)} is done")
+
+    do_r = do_return
+
+    def do_jump(self, argument: str) -> None:
+        """j(ump) K: to the moment after K steps; values never change."""
+        last = len(self.cursor.trace)
+        if not argument.isdecimal() or len(argument) > 18 or int(argument) > last:
+            raise CommandError(
+                f"jump needs a step from 0 to {last}; got {visible(argument)!r}; as in: jump {last // 2}"
+            )
+        self.move(int(argument)) if int(argument) != self.cursor.position else self.show_card()
+
+    do_j = do_jump
+
+    def do_start(self, argument: str) -> None:
+        """start: to the beginning, where nothing is computed."""
+        self.move(0)
+
+    def do_end(self, argument: str) -> None:
+        """end: to the end, where every gradient is final."""
+        self.move(len(self.cursor.trace))
+
+    def do_continue(self, argument: str) -> None:
+        """c(ontinue): on to the next stop, or to the end."""
+        self._run(forwards=True)
+
+    do_c = do_cont = do_continue
+
+    def do_rc(self, argument: str) -> None:
+        """rc, reverse-continue: back to the next stop, or to the start."""
+        self._run(forwards=False)
+
+    def _run(self, *, forwards: bool) -> None:
+        before = self.cursor.position
+        if before == (len(self.cursor.trace) if forwards else 0):
+            self.say(AT_END if forwards else AT_START)
+            return
+        try:
+            reached = self.stops.run(forwards=forwards)
+        except (ExpressionError, LookupError) as error:
+            problem = error.problem if isinstance(error, ExpressionError) else error
+            self.arrive(before, f"*** a condition cannot be told here: {problem}")
+            return
+        self.arrive(before, *map(self._hit, reached) if reached else [AT_END if forwards else AT_START])
+
+    def _hit(self, hit: tuple[Stop, Value]) -> str:
+        stop, node = hit
+        times = "once" if stop.hits == 1 else f"{stop.hits} times"
+        name = "" if self.name(node) == stop.text else f": {self.name(node)}"
+        return f"{visible(str(stop), 100)}{name}, {times} so far"
+
+    # --- stopping
+
+    def do_break(self, argument: str) -> None:
+        """b(reak) NODE | op:tanh | FILE:LINE [, CONDITION]: stop when it is the node's turn; alone, list the stops."""
+        if argument:
+            self._say_stop(self.stops.add(argument))
+        else:
+            self.list_stops()
+
+    do_b = do_break
+
+    def do_tbreak(self, argument: str) -> None:
+        """tbreak ...: a breakpoint that stops once."""
+        self._say_stop(self.stops.add(argument, is_temporary=True))
+
+    def do_watch(self, argument: str) -> None:
+        """watch NODE: stop when its gradient changes, forwards or back."""
+        if not argument:
+            raise CommandError("watch needs a node, as in: watch a")
+        self._say_stop(self.stops.watch(argument))
+
+    def _say_stop(self, stop: Stop) -> None:
+        places = "1 place" if len(stop.places) == 1 else f"{len(stop.places):,} places"
+        self.say(f"{visible(str(stop), 100)} ({places})")
+
+    def list_stops(self, kind: str = "") -> None:
+        stops = [stop for stop in self.stops.all.values() if kind in ("", stop.kind)]
+        if not stops:
+            self.say(f"there are no {kind or 'stop'}s; use: {'watch NODE' if kind == 'watchpoint' else 'b NODE'}")
+        for stop in stops:
+            notes = [
+                f"stopped {'once' if stop.hits == 1 else f'{stop.hits} times'}" if stop.hits else "",
+                "" if stop.is_enabled else "disabled",
+                "goes after one stop" if stop.is_temporary else "",
+                f"ignores the next {stop.ignore}" if stop.ignore else "",
+            ]
+            self.say(", ".join([visible(str(stop), 100), *filter(None, notes)]))
+
+    def do_info(self, argument: str) -> None:
+        """i(nfo) [b|w|grads]: this moment; or the breakpoints, the watchpoints, the gradients of all variables."""
+        if not argument:
+            self.info_moment()
+        elif argument.startswith("b"):
+            self.list_stops("breakpoint")
+        elif argument.startswith("w"):
+            self.list_stops("watchpoint")
+        elif argument.startswith("g"):
+            self.info_gradients()
+        else:
+            raise CommandError(f"info knows b, w and grads; got {visible(argument)!r}; alone it tells of this moment")
+
+    do_i = do_info
+
+    def do_steps(self, argument: str) -> None:
+        """steps: the events around this one, as a table."""
+        position = self.cursor.position
+        self.say(steps(self.cursor.trace, max(position - 6, 0), position + 5))
+
+    def do_clear(self, argument: str) -> None:
+        """cl(ear) N ... | all: delete breakpoints and watchpoints."""
+        for stop in list(self.stops.all.values()) if argument == "all" else self._stops(argument, "clear"):
+            del self.stops.all[stop.number]
+            self.say(f"cleared {visible(str(stop), 100)}")
+
+    do_cl = do_clear
+
+    def do_enable(self, argument: str) -> None:
+        """enable N ...: let stops stop again."""
+        for stop in self._stops(argument, "enable"):
+            stop.is_enabled = True
+
+    def do_disable(self, argument: str) -> None:
+        """disable N ...: let stops pass, and keep them."""
+        for stop in self._stops(argument, "disable"):
+            stop.is_enabled = False
+
+    def do_ignore(self, argument: str) -> None:
+        """ignore N COUNT: let a stop pass so many times."""
+        numbers = argument.split()
+        if len(numbers) != 2 or not numbers[1].isdecimal():
+            raise CommandError("ignore takes a stop and a count, as in: ignore 1 3")
+        for stop in self._stops(numbers[0], "ignore"):
+            stop.ignore = int(numbers[1][:18])
+            self.say(f"{visible(str(stop), 100)} lets {stop.ignore} pass")
+
+    def do_condition(self, argument: str) -> None:
+        """condition N [CONDITION]: give a breakpoint another condition, or none."""
+        name, _, condition = argument.partition(" ")
+        for stop in self._stops(name, "condition"):
+            self.stops.restrict(stop, condition.strip())
+            self._say_stop(stop)
+
+    def _stops(self, argument: str, command: str) -> list[Stop]:
+        if not argument:
+            raise CommandError(f"{command} takes the number of a stop, as in: {command} 1; `break` lists them")
+        found = []
+        for word in argument.split():
+            stop = None
+            with suppress(ValueError):
+                stop = self.stops.all.get(int(word))
+            if stop is None:
+                raise CommandError(f"there is no stop {visible(word)!r}; `break` lists them")
+            found.append(stop)
+        return found

@@ -35,6 +35,11 @@ def forward(weights: list[Value]) -> tuple[Value, Value]:
     return a, loss
 
 
+def loss() -> Value:
+    """The loss at the first weights, to step through: glassgrad step demos/neuron.py:loss"""
+    return forward([Value(w, label=f"w{i}") for i, w in enumerate(WEIGHTS, 1)])[1]
+
+
 def by_hand(weights: list[float], factor: float = 2.0) -> list[float]:
     """dL/dw_i = -factor (t - a) * a (1 - a) * x_i: with factor 2 the derivative of (t - a)^2; texts that write
     -(t - a) have factor 1."""
@@ -46,11 +51,11 @@ def by_hand(weights: list[float], factor: float = 2.0) -> list[float]:
 def by_difference(weights: list[float], step: float = 1e-5) -> list[float]:
     """(L(w + h) - L(w - h)) / 2h for each weight."""
 
-    def loss(k: int, offset: float) -> float:
+    def moved(k: int, offset: float) -> float:
         with no_grad():
             return forward([Value(w + offset * (i == k)) for i, w in enumerate(weights)])[1].data
 
-    return [(loss(k, step) - loss(k, -step)) / (2 * step) for k in range(len(weights))]
+    return [(moved(k, step) - moved(k, -step)) / (2 * step) for k in range(len(weights))]
 
 
 def descend(factor: float, steps: int) -> list[float]:

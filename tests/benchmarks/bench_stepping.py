@@ -1,4 +1,4 @@
-"""What recording a trace costs, beside one backward(); and finding the largest of 10**30 paths.
+"""What recording a trace costs, beside one backward(); a step, by the size of the graph; the largest of 10**30 paths.
 
 python tests/benchmarks/bench_stepping.py
 """
@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 
 from engine import Trace, Value, constant, functions
+from viz.cards import Cards
+from viz.cursor import Cursor
 
 
 def chain(operations: int) -> Value:
@@ -44,6 +46,19 @@ def main(rounds: int = 9) -> None:
     backward, record = (statistics.median(pair[k] for pair in pairs) * 1e3 for k in (0, 1))
     ratio = statistics.median(trace / back for back, trace in pairs)
     print(f"100,000 nodes: backward {backward:.0f} ms, recording a trace {record:.0f} ms, {ratio:.1f} times")
+    for operations in (1_000, 10_000, 100_000):
+        cursor = Cursor(Trace(chain(operations)))
+        cursor.go(cursor.trace.turn)
+        cards = Cards(cursor.trace)
+
+        def there_and_back(cursor: Cursor = cursor, cards: Cards = cards) -> None:
+            for change in [1] * 500 + [-1] * 500:
+                cursor.go(cursor.position + change)
+                cards.at(cursor.position)
+
+        there_and_back()  # counting contributions, once for each trace
+        step = min(seconds(there_and_back) for _ in range(rounds)) * 1e3
+        print(f"{operations:,} nodes: a step with its card, either way, {step:.0f} us")
     x, output = ladder()
     trace = Trace(output)
     times = [seconds(lambda: trace.paths(x, 20)) for _ in range(rounds)]

@@ -223,7 +223,7 @@ class Source:
         return statements
 
     def _check_levels(self, statements: list[ast.stmt]) -> None:
-        pending: list[tuple[int, ast.AST]] = [(0, statement) for statement in statements]
+        pending: list[tuple[int, ast.AST]] = [(-1, statement) for statement in statements]
         while pending:
             level, node = pending.pop()
             if level > LEVELS and isinstance(node, ast.expr):
@@ -233,10 +233,10 @@ class Source:
 
     def _syntax_error(self, error: SyntaxError) -> ExpressionError:
         said = error.msg or ""
-        place = min(max(self._start + (error.offset or 1) - 1, 0), len(self.text.rstrip(_BLANKS)))
-        piece = _PIECES.match(self.text, place)
-        token = piece.group() if piece else ""
-        got = quoted(token) if token else "the end of the text"
+        end = len(self.text.rstrip(_BLANKS))
+        place = min(self._start + max(error.offset or 1, 1) - 1, end)
+        piece = _PIECES.match(self.text, place, end)
+        got = quoted(piece.group()) if piece else "the end of the text"
         for part, what, to_do in _SYNTAX:
             if part in said:
                 return self.error(place + 1, what, got, to_do)

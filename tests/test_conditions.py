@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from viz.conditions import Condition
@@ -232,6 +232,7 @@ TRUTHS = st.recursive(
 )
 
 
+@settings(deadline=None, max_examples=300)
 @given(ARITHMETIC | TRUTHS, st.floats(-100, 100), st.floats(-100, 100))
 def test_conditions_mean_what_python_means(text, x, y):
     try:

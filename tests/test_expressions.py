@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import engine
@@ -216,6 +216,7 @@ def longer(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 EXPRESSIONS = st.recursive(st.sampled_from("abc") | NUMBERS, longer, max_leaves=12).map("{} + a".format)
 
 
+@settings(deadline=None, max_examples=300)
 @given(EXPRESSIONS, st.lists(st.floats(-1e3, 1e3), min_size=3, max_size=3))
 def test_expressions_mean_what_python_means(text, numbers):
     """The oracle's numbers, in angle brackets, are constants: Python's own raise where floats have inf."""

@@ -91,9 +91,9 @@ class Source:
             raise self.error(LENGTH_LIMIT + 1, "a text that is too long", f"{len(text):,} characters", "write less")
         body = self._checked()
         self._bytes = body.encode()
-        if not body:
-            raise self.error(len(text) + 1, "nothing to compute", "an empty text", "write something like abs(a * b)")
         self.statements = self._parsed(body)
+        if not self.statements:
+            raise self.error(len(text) + 1, "nothing to compute", "an empty text", "write something like abs(a * b)")
 
     def error(self, place: ast.expr | ast.stmt | int, what: str, got: str, to_do: str) -> ExpressionError:
         """An error that points at a part of the tree, or at a column."""

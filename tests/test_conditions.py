@@ -84,6 +84,7 @@ RESULTS = {
     "a.op == op": False,
     "op == 'tanh' == op": True,
     "op == '\\x74anh'": True,
+    "op == '\\d'": False,  # Python warns of this one
     # what decides is not asked further
     "0 and partial > 1": False,
     "1 or partial > 1": True,
@@ -158,6 +159,9 @@ READING = {
     "op == 'a": (7, "a string that does not end; got '''; close it"),
     "a # b": (3, "got '#'; write the number of a node right behind it, as in #5"),
     "#5#6": (3, "got '#'"),
+    "#5a": (1, "got '#'"),
+    "a#5": (2, "got '#'"),
+    "op == '''#5'''": (7, "a string of a kind that is not known here"),
     "5#6": (2, "got '#'"),
     "tanh(a)": (1, "an unknown function; got 'tanh'; write one of abs, min, max,"),
     "abs(a, data)": (1, "abs does not take these operands; got 'abs(a, data)'; write abs(x)"),

@@ -69,6 +69,9 @@ RUNS: dict[str, tuple[list[str], int, str]] = {
     "draw": (["draw", "model.py:loss", "-o", "loss.dot"], 0, "loss.dot: 6 nodes, 5 edges"),
     "draw a moment": (["draw", "w * x", "w=2", "x=3", "--at", "4", "-o", "at.dot"], 0, "at.dot: 3 nodes"),
     "draw less": (["draw", "2 * x", "x=3", "--hide-constants", "--rankdir", "TB", "-o", "g.dot"], 0, "g.dot: 2 nodes"),
+    "page": (["page", "w * x", "w=2", "x=3", "-o", "s.html", "--title", "A product"], 0, "s.html: 5 steps"),
+    "page of a file": (["page", "model.py:loss"], 0, "steps.html: 10 steps"),
+    "an unknown page": (["page", "x * 2", "x=1", "-o", "x.svg"], 2, "a page is saved as .html"),
     "no target": (["tree"], 2, "the following arguments are required: TARGET"),
     "no command": ([], 2, "the following arguments are required: COMMAND"),
     "no such command": (["frob"], 2, "invalid choice: 'frob'"),
@@ -118,7 +121,7 @@ def test_an_error_in_a_file_shows_the_line_of_the_file(model: Path, capsys: pyte
     assert "viz" not in shown, "the way there is nobody's business"
 
 
-@pytest.mark.parametrize("command", ["", "step", "draw", "check", "tree"])
+@pytest.mark.parametrize("command", ["", "step", "page", "draw", "check", "tree"])
 def test_help_is_worth_reading(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main([*filter(None, [command]), "--help"])

@@ -19,9 +19,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from viz.debugger import debug
     from viz.diagram import Diagram, draw
+    from viz.pages import Page, page
     from viz.terminal import card, steps, tree
 
-__all__ = ["Diagram", "card", "debug", "draw", "steps", "tree"]
+__all__ = ["Diagram", "Page", "card", "debug", "draw", "page", "steps", "tree"]
 
 if hasattr(sys, "ps1") or sys.flags.interactive:
     record_source.always()
@@ -33,5 +34,7 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    home = {"debug": "debugger", "draw": "diagram", "Diagram": "diagram"}.get(name, "terminal")
+    home = {"debug": "debugger", "draw": "diagram", "Diagram": "diagram", "Page": "pages", "page": "pages"}.get(
+        name, "terminal"
+    )
     return getattr(import_module(f"viz.{home}"), name)

@@ -219,6 +219,29 @@ class Cards:
         )
 
 
+def sentence(card: Card) -> str:
+    """The card as a sentence, for those who listen.
+
+    >>> from engine import Trace, Value
+    >>> trace = Trace(Value(3.0, label="x") * 2)
+    >>> sentence(Cards(trace).at(len(trace)))
+    'Step 4 of 4, backward. #3 = x * 2 passes 1 x 2 = +2 on to x; its gradient goes from 0 to 2, final.'
+    """
+    head = f"Step {card.step} of {card.steps}, {card.sweep}."
+    done = [edge for edge in card.edges if edge.status == DONE]
+    if not done:
+        return " ".join(filter(None, [head, f"{card.value or card.equation}.", card.upstream and f"{card.upstream}.",
+                                      card.note and f"{card.note.capitalize()}."]))  # fmt: skip
+    edge = done[-1]
+    upstream = card.upstream.rpartition(" = ")[2]
+    before, _, after = edge.gradient.partition(" -> ")
+    flag = f" {edge.flag.capitalize()}." if edge.flag else ""
+    return (
+        f"{head} {card.equation} passes {upstream} x {edge.number} = {edge.arithmetic.rpartition(' = ')[2]} on to "
+        f"{edge.parent}; its gradient goes from {before} to {after}, {edge.arrival}.{flag}"
+    )
+
+
 def _is_shown(k: int, place: int, count: int) -> bool:
     return k < EDGES_FIRST or k >= count - EDGES_LAST or abs(k - place) <= 1
 

@@ -1,4 +1,4 @@
-"""The command line: `glassgrad step`, `draw`, `check` and `tree` on an expression, or on a Value in a file."""
+"""The command line: `glassgrad step`, `page`, `draw`, `check`, `tree` on an expression, or on a Value in a file."""
 
 from __future__ import annotations
 
@@ -81,6 +81,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     step.add_argument("--ascii", action="store_true", help="print ASCII characters only")
 
+    page = _command(
+        commands,
+        "page",
+        run_page,
+        "write a page to step through backpropagation in a browser",
+        "One file that needs no network. A link that ends in #step=7 opens that step.",
+    )
+    page.add_argument("-o", "--output", type=Path, default=Path("steps.html"), help="the file (default: %(default)s)")
+    page.add_argument("--title", help="the heading (default: the equation)")
+
     draw = _command(
         commands,
         "draw",
@@ -124,6 +134,14 @@ def run_step(value: Value, options: argparse.Namespace) -> int:
     from viz.debugger import debug
 
     debug(value, ascii=options.ascii)
+    return 0
+
+
+def run_page(value: Value, options: argparse.Namespace) -> int:
+    from viz.pages import page
+
+    made = page(value, title=options.title)
+    print(f"{made.save(options.output)}: {made.steps:,} steps")
     return 0
 
 

@@ -267,13 +267,13 @@ class Diagram:
         if not path.parent.is_dir():
             raise FileNotFoundError(f"no such folder to save in; got {str(path)!r}; make {str(path.parent)!r} first")
         if format in TEXTS:
-            return _write(path, self.source.encode())
+            return write(path, self.source.encode())
         try:
-            picture = self._picture(format, self.time_limit if time_limit is None else _seconds(time_limit))
+            picture = self.picture(format, self.time_limit if time_limit is None else _seconds(time_limit))
         except TimeoutError as error:
-            kept = _write(path.with_name(path.name + ".dot"), self.source.encode())
+            kept = write(path.with_name(path.name + ".dot"), self.source.encode())
             raise TimeoutError(f"{error}; its DOT text is kept in {str(kept)!r}") from None
-        return _write(path, picture)
+        return write(path, picture)
 
     def _repr_mimebundle_(
         self, include: Container[str] | None = None, exclude: Container[str] | None = None
@@ -281,7 +281,7 @@ class Diagram:
         """For notebooks: text always, the picture if it can be laid out; never an exception."""
         bundle = {"text/plain": f"{self!r}\n{self.text}"}
         try:
-            bundle["image/svg+xml"] = self._picture("svg", self.time_limit).decode()
+            bundle["image/svg+xml"] = self.picture("svg", self.time_limit).decode()
         except Exception as error:
             bundle["text/plain"] += f"\n\nThere is no picture: {error}"
         return {
@@ -290,7 +290,7 @@ class Diagram:
             if (not include or kind in include) and not (exclude and kind in exclude)
         }
 
-    def _picture(self, format: str, time_limit: float) -> bytes:
+    def picture(self, format: str, time_limit: float) -> bytes:
         from subprocess import TimeoutExpired
 
         from viz.layout import lay_out
@@ -322,7 +322,7 @@ def _with_own_ids(svg: bytes, source: str) -> bytes:
     return re.sub(rb'(<\w+ id=")', rb"\1" + prefix.encode(), svg)
 
 
-def _write(path: Path, content: bytes) -> Path:
+def write(path: Path, content: bytes) -> Path:
     """Write to a file beside and rename it: a full disk or an interrupt leaves the old file, not half of a new one."""
     import os
 

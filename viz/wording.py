@@ -92,10 +92,10 @@ def visible(text: str, limit: int = LABEL_LIMIT) -> str:
     >>> visible("a\nb\0"), visible("layers.0.neurons.12.weight.1", 14)
     ('a\\nb\\x00', 'layer…weight.1')
     """
-    text = _shortened(text, limit)
+    text = shortened(text, limit)
     if text.isprintable():
         return text
-    return _shortened("".join(map(_escaped, text)), limit)
+    return shortened("".join(map(_escaped, text)), limit)
 
 
 _JOINERS = "\u200c\u200d"
@@ -107,7 +107,7 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
-def _shortened(text: str, limit: int) -> str:
+def shortened(text: str, limit: int) -> str:
     """The beginning and the end: the names of parameters differ at both."""
     if len(text) <= limit:
         return text

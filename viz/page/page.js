@@ -1,0 +1,495 @@
+"use strict";
+// Moves a cursor over the records of a trace. It computes no derivative: every number here was recorded by the engine.
+(() => {
+  const app = document.getElementById("app");
+  const records = JSON.parse(document.getElementById("records").textContent);
+  const { nodes, events, cards, sentences, files, turn, root } = records;
+  const last = events.length;
+  const $ = (id) => document.getElementById(id);
+  const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+  // --- state: the gradient of every node after the first k events, as shown and exactly
+
+  let k = 0;
+  const grads = nodes.map(() => ["0", "0.0"]);
+  let chosen = null; // a node, or the event of an edge: {node} or {event}
+  const mode = { why: false, predict: false };
+  let pending = null; // the event that is to be predicted
+
+  function moveState(to) {
+    while (k < to) {
+      const event = events[k++];
+      if (event.length > 1) grads[event[2]] = [event[5], event[6]];
+      if (k === turn) grads[root] = records.upstream;
+    }
+    while (k > to) {
+      if (k === turn) grads[root] = ["0", "0.0"];
+      const event = events[--k];
+      if (event.length > 1) grads[event[2]] = [event[3], event[4]];
+    }
+  }
+
+  // --- small helpers for the document: text only, never markup
+
+  function make(tag, attributes = {}, ...content) {
+    const element = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) {
+      if (name === "onclick") element.addEventListener("click", value);
+      else if (value !== null) element.setAttribute(name, value);
+    }
+    element.append(...content);
+    return element;
+  }
+
+  const link = (text, label, action) => make("button", { type: "button", class: "link", "aria-label": label, onclick: action }, text);
+  const toStep = (event) => link(`${event + 1}`, `Go to step ${event + 1}`, () => go(event + 1));
+
+  // --- the graph
+
+  const boxes = [], arrows = new Map(); // arrows by "node slot"
+  for (const group of app.querySelectorAll("svg g.node")) {
+    const box = { group, grad: group.querySelector(".grad"),
+      lines: [...group.querySelectorAll("text")], node: Number(group.dataset.node) };
+    boxes[box.node] = box;
+    group.addEventListener("click", () => choose({ node: box.node }));
+    for (const [on, off] of [["mouseenter", "mouseleave"], ["focus", "blur"]]) {
+      group.addEventListener(on, () => near(box.node, true));
+      group.addEventListener(off, () => near(box.node, false));
+    }
+  }
+  for (const group of app.querySelectorAll("svg g.edge")) {
+    const { node, slot, parent } = group.dataset;
+    arrows.set(`${node} ${slot}`, { group, node: Number(node), parent: Number(parent), event: null });
+    group.addEventListener("click", () => {
+      const { event } = arrows.get(`${node} ${slot}`);
+      choose(event === null ? { node: Number(parent) } : { event });
+    });
+  }
+  const children = nodes.map(() => []);
+  nodes.forEach((node, i) => node.parents.forEach((parent) => children[parent].push(i)));
+  events.forEach((event, i) => {
+    const arrow = event.length > 1 && arrows.get(`${event[0]} ${event[1]}`);
+    if (arrow) arrow.event = i;
+  });
+
+  function near(i, isOn) {
+    for (const other of [i, ...nodes[i].parents, ...children[i]]) boxes[other].group.classList.toggle("near", isOn);
+    for (const arrow of arrows.values())
+      if (arrow.node === i || arrow.parent === i) arrow.group.classList.toggle("near", isOn);
+  }
+
+  // A number at the end of its line, as wide as the line was: boxes do not move.
+  function setRow(text, name, number) {
+    if (!text) return;
+    const width = (text.dataset.width ??= String([...text.textContent].length));
+    text.textContent = name + "\u00a0".repeat(Math.max(1, width - name.length - number.length)) + number;
+  }
+
+  function drawGraph() {
+    const event = k ? events[k - 1] : null;
+    app.classList.toggle("forward", k < turn);
+    boxes.forEach((box, i) => {
+      const { classList } = box.group, node = nodes[i];
+      classList.toggle("waiting", i >= k);
+      classList.toggle("now", event !== null && event[0] === i);
+      classList.toggle("receives", event !== null && event[2] === i);
+      classList.toggle("final", k >= turn && node.arrivals.every((arrival) => arrival < k));
+      classList.toggle("chosen", chosen !== null && chosen.node === i);
+      box.group.dataset.grad = grads[i][1];
+      if (node.kind !== "constant") setRow(box.grad, "grad", k < turn ? "" : grads[i][0]);
+      box.group.setAttribute("aria-label", box.lines.map((line) => line.textContent.replace(/\u00a0+/g, " ").trim()).join(" ") +
+        (i < k ? "" : ", not computed yet"));
+    });
+    for (const arrow of arrows.values()) {
+      arrow.group.classList.toggle("passed", arrow.event !== null && arrow.event < k);
+      arrow.group.classList.toggle("now", arrow.event !== null && arrow.event === k - 1);
+      arrow.group.classList.toggle("chosen", chosen !== null && chosen.event === arrow.event && arrow.event !== null);
+    }
+    if (event && boxes[event[0]]) keepInView(boxes[event[0]].group);
+  }
+
+  function keepInView(element) {
+    const pane = $("graph"), frame = pane.getBoundingClientRect(), box = element.getBoundingClientRect();
+    const by = (low, high, min, max) => (low < min ? low - min : high > max ? high - max : 0);
+    pane.scrollBy({
+      left: by(box.left - 20, box.right + 20, frame.left, frame.right),
+      top: by(box.top - 20, box.bottom + 20, frame.top, frame.bottom),
+      behavior: still.matches ? "auto" : "smooth",
+    });
+  }
+
+  // One node takes part in the tab order; arrows up and down pass the place on, in topological order.
+  let roving = 0;
+  function rove(i) {
+    boxes[roving]?.group.setAttribute("tabindex", "-1");
+    roving = Math.min(Math.max(i, 0), boxes.length - 1);
+    boxes[roving]?.group.setAttribute("tabindex", "0");
+  }
+  function roveBy(change) {
+    let i = roving + change;
+    while (nodes[i] && nodes[i].kind === "constant" && app.classList.contains("no-constants")) i += change;
+    if (!nodes[i]) return;
+    rove(i);
+    boxes[i].group.focus();
+  }
+
+  // --- the card
+
+  const hidden = (text) => (pending === null ? text : "?");
+
+  function drawCard() {
+    const card = cards[pending === null ? k : k + 1];
+    const parts = [make("p", { class: "equation" }, card.equation)];
+    if (card.place) parts.push(make("p", { class: "place" }, `${card.place}  `, make("code", {}, card.code)));
+    const facts = make("dl", { class: "facts" });
+    const fact = (name, text, style = null) => text && facts.append(make("dt", {}, name), make("dd", { class: style }, text));
+    $("step-title").textContent = card.step ? `Step ${card.step} of ${last}, ${card.sweep}` : "Start";
+    fact("value", card.value);
+    fact("operands", card.operands.join(", "));
+    fact("upstream", card.upstream && `${card.upstream}${card.edges.length ? "  (final)" : "  (the backward sweep starts here)"}`);
+    fact("note", card.note, "note");
+    parts.push(facts);
+    if (card.edges.length) parts.push(edgeTable(card));
+    $("card").replaceChildren(...parts);
+  }
+
+  function edgeTable(card) {
+    const current = (pending === null ? k : k + 1) - 1;
+    const rows = card.edges.map((edge) => {
+      if (edge.status === "left out")
+        return make("tr", { class: "to-come" }, make("td", { colspan: "5" }, `… ${edge.event} more edges …`));
+      const isCurrent = edge.event === current;
+      const shown = (text) => (isCurrent ? hidden(text) : text);
+      const arrival = make("td", {}, edge.status === "done" ? shown(edge.arrival) : "to come");
+      if (edge.flag && !(isCurrent && pending !== null)) arrival.append(make("span", { class: "flag" }, ` ${edge.flag}`));
+      return make("tr", { class: isCurrent ? "current" : edge.status === "done" ? "done" : "to-come" },
+        make("td", {}, `${isCurrent ? "▶ " : ""}${edge.parent}`),
+        make("td", {}, `${edge.partial} = ${edge.rule ? `${edge.rule} = ` : ""}${edge.number}`),
+        make("td", {}, isCurrent && pending !== null ? edge.arithmetic.replace(/=.*/, "= ?") : edge.arithmetic),
+        make("td", {}, shown(edge.gradient.replace("->", "→"))), arrival);
+    });
+    const head = ["to", "partial", "× upstream", "gradient", "received"].map((text) => make("th", { scope: "col" }, text));
+    return make("div", { class: "edges-scroll", tabindex: "0", role: "region", "aria-label": "Edges of this node" },
+      make("table", { class: "edges" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows)));
+  }
+
+  // --- what is chosen: a node and why its gradient is what it is, or one contribution
+
+  function choose(what) {
+    chosen = what;
+    if (chosen && chosen.node !== undefined) rove(chosen.node);
+    drawChosen();
+    drawGraph();
+    light();
+  }
+
+  function drawChosen() {
+    const pane = $("explanation");
+    if (chosen === null) {
+      pane.replaceChildren(make("p", { class: "hint" }, "Choose a node or an edge in the graph."));
+      return;
+    }
+    pane.replaceChildren(...(chosen.node === undefined ? contribution(chosen.event) : explanation(chosen.node)));
+  }
+
+  function contribution(i) {
+    const [node, , parent] = events[i];
+    const when = i < k ? "done" : "to come";
+    return [make("p", { class: "equation" }, `${nodes[node].name} → ${nodes[parent].name}`),
+      make("p", {}, sentences[i + 1].replace(/^[^.]*\. /, "")), make("p", {}, `This is step `, toStep(i), ` (${when}).`)];
+  }
+
+  function explanation(i) {
+    const node = nodes[i];
+    const parts = [make("p", { class: "equation" }, node.equation)];
+    const facts = make("dl", { class: "facts" });
+    const fact = (name, ...content) => facts.append(make("dt", {}, name), make("dd", {}, ...content));
+    fact("data", i < k ? node.data[0] : "not computed yet");
+    if (node.kind === "constant") {
+      fact("gradient", "none: a constant");
+      return [...parts, facts];
+    }
+    const arrived = node.arrivals.filter((event) => event < k).length, all = node.arrivals.length;
+    const state = arrived === all && k >= turn ? "final" : `${arrived} of ${all} contributions`;
+    fact("gradient", `${grads[i][0]}  (${state})`);
+    fact("computed in", toStep(i));
+    parts.push(facts);
+    if (!all) return [...parts, make("p", { class: "hint" }, "The backward sweep starts here.")];
+    const terms = node.arrivals.slice(0, 40).map((event) => {
+      const amount = sentences[event + 1].match(/ = (\S+) on to /)?.[1] ?? "";
+      return make("li", { class: event < k ? "done" : "to-come" }, toStep(event), ` ${amount} from ${nodes[events[event][0]].equation}`,
+        event < k ? "" : "  (to come)");
+    });
+    if (all > 40) terms.push(make("li", {}, `… ${all - 40} more`));
+    parts.push(make("p", {}, `d${records.loss}/d${node.name} is the sum of:`), make("ul", { class: "sum" }, ...terms));
+    return parts;
+  }
+
+  // In why mode the largest paths from the loss to the chosen node (or to the one at work) are lit.
+  function light() {
+    const event = k ? events[k - 1] : null;
+    const target = chosen?.node ?? (chosen ? events[chosen.event][2] : event ? event[2] ?? event[0] : root);
+    app.classList.toggle("why-mode", mode.why);
+    for (const element of app.querySelectorAll("svg .lit")) element.classList.remove("lit");
+    if (!mode.why) return;
+    boxes[target]?.group.classList.add("lit");
+    for (const path of nodes[target].paths)
+      for (const step of path) {
+        const [node, slot, parent] = events[step];
+        for (const element of [boxes[node]?.group, boxes[parent]?.group, arrows.get(`${node} ${slot}`)?.group])
+          element?.classList.add("lit");
+      }
+  }
+
+  // --- source and table
+
+  const lines = new Map(); // list items by "file line"
+  function buildSource() {
+    const makers = new Map(); // the first node that each line made
+    nodes.forEach((node, i) => node.source.length && !makers.has(node.source.join(" ")) && makers.set(node.source.join(" "), i));
+    files.forEach((file, f) => {
+      const items = [];
+      let before = null;
+      for (const [number, text] of file.lines) {
+        if (before !== null && number > before + 1) items.push(make("li", { class: "gap" }, "   …"));
+        const maker = makers.get(`${f} ${number}`);
+        const code = text.trimStart(), indent = text.slice(0, text.length - code.length);
+        const item = make("li", {}, make("span", { class: "number", "aria-hidden": "true" }, `${number}`), indent, maker === undefined ? code :
+          make("button", { type: "button", title: `choose ${nodes[maker].name}`, onclick: () => choose({ node: maker }) }, code));
+        lines.set(`${f} ${number}`, item);
+        items.push(item);
+        before = number;
+      }
+      $("source").append(make("h3", {}, file.name), make("ol", {}, ...items));
+    });
+    if (!files.length) $("source").append(make("p", { class: "hint" },
+      "Not known. Build the graph under engine.record_source() to see the lines that made it."));
+  }
+
+  const rows = [...app.querySelectorAll("#steps tbody tr")];
+  function buildTable() {
+    rows.forEach((row, i) => row.cells[0].replaceChildren(toStep(i)));
+  }
+
+  function drawPlaces() {
+    const event = k ? events[k - 1] : null;
+    for (const item of lines.values()) item.classList.remove("current");
+    if (event) {
+      const item = lines.get(nodes[event[0]].source.join(" "));
+      item?.classList.add("current");
+      if (item) scrollWithin($("source"), item);
+    }
+    rows.forEach((row, i) => {
+      row.classList.toggle("current", i === k - 1);
+      row.classList.toggle("after", i >= k);
+      if (i === k - 1) row.setAttribute("aria-current", "step");
+      else row.removeAttribute("aria-current");
+    });
+    if (k) scrollWithin($("steps"), rows[k - 1]);
+  }
+
+  function scrollWithin(pane, element) {
+    const frame = pane.getBoundingClientRect(), box = element.getBoundingClientRect();
+    if (box.top < frame.top + 30) pane.scrollTop += box.top - frame.top - 30;
+    else if (box.bottom > frame.bottom) pane.scrollTop += box.bottom - frame.bottom;
+  }
+
+  // --- moving
+
+  function go(to, { announce = true } = {}) {
+    pending = null;
+    moveState(Math.min(Math.max(to, 0), last));
+    draw(announce);
+  }
+
+  function draw(announce = true) {
+    const hadFocus = app.contains(document.activeElement);
+    drawGraph();
+    drawCard();
+    drawChosen();
+    drawPlaces();
+    light();
+    drawGuess();
+    const position = `step ${k} of ${last}`;
+    $("position").textContent = position;
+    $("scrubber").value = k;
+    $("scrubber").setAttribute("aria-valuetext", position);
+    app.dataset.step = k;
+    // what was pressed may be gone: keys shall still arrive
+    if (hadFocus && !app.contains(document.activeElement)) app.focus({ preventScroll: true });
+    if (announce) $("live").textContent = sentences[k];
+    for (const [name, isOff] of [["start", !k], ["back", !k], ["node-back", !k], ["on", k === last], ["node-on", k === last], ["end", k === last]])
+      button(name).disabled = isOff;
+    try {
+      if (location.hash || k) history.replaceState(null, "", `#step=${k}`);
+    } catch { /* a frame without an address of its own */ }
+  }
+
+  const button = (name) => app.querySelector(`[data-do="${name}"]`);
+
+  // The events of a node in the backward sweep stand side by side; in the forward sweep each is one.
+  function afterNode() {
+    let to = k + 1;
+    while (k >= turn && to < last && events[to][0] === events[k][0]) to++;
+    return to;
+  }
+  function beforeNode() {
+    let to = k - 1;
+    while (k > turn && to > turn && events[to - 1][0] === events[k - 1][0]) to--;
+    return to;
+  }
+
+  function stepOn() {
+    if (k < last && mode.predict && pending === null && events[k].length > 1) {
+      pending = k;
+      draw(false);
+      $("answer").focus();
+    } else go(k + 1);
+  }
+
+  // --- predict, then reveal
+
+  function drawGuess() {
+    $("guess").hidden = pending === null;
+    if (pending === null) return;
+    const [node, , parent] = events[pending];
+    $("question").textContent = `What does ${nodes[node].name} add to the gradient of ${nodes[parent].name}?`;
+    $("live").textContent = $("question").textContent;
+    $("verdict").textContent = "";
+  }
+
+  function reveal() {
+    const amount = Number(events[pending][7].replace("inf", "Infinity")), text = $("answer").value.trim().replace(",", ".");
+    const [node, , parent] = events[pending];
+    const shown = sentences[pending + 1].match(/ = (\S+) on to /)?.[1] ?? String(amount);
+    const guess = text === "" ? NaN : Number(text);
+    const isRight = Object.is(guess, amount) || Math.abs(guess - amount) <= 0.01 * Math.abs(amount) + 1e-12;
+    go(pending + 1);
+    const verdict = $("verdict");
+    verdict.className = text === "" ? "" : isRight ? "right" : "wrong";
+    verdict.textContent = (text === "" ? "" : isRight ? "Right: " : `Not ${text}: `) +
+      `${nodes[node].name} adds ${shown} to ${nodes[parent].name}.`;
+    $("answer").value = "";
+    app.focus({ preventScroll: true });
+  }
+
+  // --- playing
+
+  let timer = null;
+  function play(isOn) {
+    clearInterval(timer);
+    timer = null;
+    if (isOn && k === last) go(0);
+    if (isOn) timer = setInterval(() => (k < last ? go(k + 1) : play(false)), still.matches ? 1600 : 900);
+    button("play").textContent = isOn ? "Pause" : "Play";
+    button("play").setAttribute("aria-pressed", String(isOn));
+  }
+
+  // --- finding
+
+  let matches = [], match = -1;
+  function find(text) {
+    const wanted = text.trim().toLowerCase();
+    matches = wanted ? nodes.map((node, i) => i).filter((i) =>
+      `${nodes[i].equation} ${cards[i + 1].place}`.toLowerCase().includes(wanted)) : [];
+    match = -1;
+    boxes.forEach((box, i) => box.group.classList.toggle("found", matches.includes(i)));
+    $("found").textContent = wanted ? `${matches.length} of ${nodes.length} nodes` : "";
+  }
+  function findNext() {
+    if (!matches.length) return;
+    match = (match + 1) % matches.length;
+    choose({ node: matches[match] });
+    if (boxes[matches[match]]) keepInView(boxes[matches[match]].group);
+    $("found").textContent = `${match + 1} of ${matches.length}: ${nodes[matches[match]].name}`;
+  }
+
+  // --- size of the graph
+
+  const svg = app.querySelector("#graph svg");
+  const width = svg ? svg.viewBox.baseVal.width : 0;
+  let scale = 1;
+  function resize(to) {
+    scale = Math.min(Math.max(to, 0.05), 6);
+    svg.setAttribute("width", width * 1.333 * scale);
+    svg.setAttribute("height", svg.viewBox.baseVal.height * 1.333 * scale);
+  }
+  const fitting = () => Math.min(1, ($("graph").clientWidth - 24) / (width * 1.333));
+  const fit = () => resize(fitting());
+
+  // --- keys and buttons
+
+  function toggle(name, isOn) {
+    button(name).setAttribute("aria-pressed", String(isOn));
+    return isOn;
+  }
+  const isPressed = (name) => button(name).getAttribute("aria-pressed") === "true";
+  const actions = {
+    start: () => go(0), end: () => go(last), on: stepOn, back: () => go(k - 1),
+    "node-on": () => k < last && go(afterNode()), "node-back": () => k && go(beforeNode()),
+    play: () => play(timer === null),
+    predict: () => { mode.predict = toggle("predict", !mode.predict); if (!mode.predict && pending !== null) go(k); },
+    why: () => { mode.why = toggle("why", !mode.why); light(); },
+    constants: () => app.classList.toggle("no-constants", !toggle("constants", !isPressed("constants"))),
+    help: () => { $("help").hidden = !$("help").hidden; button("help").setAttribute("aria-expanded", String(!$("help").hidden)); },
+    smaller: () => resize(scale / 1.25), larger: () => resize(scale * 1.25), fit,
+    find: () => { $("find").focus(); $("find").select(); },
+    clear: () => {
+      play(false);
+      if (pending !== null) go(k);
+      if (mode.why) actions.why();
+      $("find").value = "";
+      find("");
+      $("verdict").textContent = "";
+      $("help").hidden = true;
+      button("help").setAttribute("aria-expanded", "false");
+      choose(null);
+      app.focus({ preventScroll: true });
+    },
+  };
+  const keys = {
+    ArrowRight: "on", ArrowLeft: "back", "Shift+ArrowRight": "node-on", "Shift+ArrowLeft": "node-back", Home: "start", End: "end",
+    " ": "play", "/": "find", "?": "help", Escape: "clear", p: "predict", w: "why", c: "constants",
+  };
+
+  app.addEventListener("keydown", (press) => {
+    if (press.ctrlKey || press.altKey || press.metaKey) return;
+    const { target } = press, isText = target.matches("input:not([type=range])");
+    if (press.key === "Escape") { actions.clear(); press.preventDefault(); return; }
+    if (isText) return;
+    if (target.matches("svg .node")) {
+      if (press.key === "ArrowDown" || press.key === "ArrowUp") { roveBy(press.key === "ArrowDown" ? 1 : -1); press.preventDefault(); return; }
+      if (press.key === "Enter" || press.key === " ") { choose({ node: Number(target.dataset.node) }); press.preventDefault(); return; }
+    }
+    if (press.key === " " && target.matches("button")) return; // it presses the button
+    const isArrow = press.key.startsWith("Arrow");
+    const name = keys[(press.shiftKey && isArrow ? "Shift+" : "") + press.key];
+    if (!name) return;
+    press.preventDefault();
+    actions[name]();
+  });
+
+  for (const element of app.querySelectorAll("[data-do]"))
+    element.addEventListener("click", () => actions[element.dataset.do]());
+  $("scrubber").addEventListener("input", () => go(Number($("scrubber").value)));
+  $("find").addEventListener("input", () => find($("find").value));
+  app.querySelector(".search").addEventListener("submit", (submit) => { submit.preventDefault(); findNext(); });
+  $("guess").addEventListener("submit", (submit) => { submit.preventDefault(); reveal(); });
+
+  function fromLink() {
+    const step = /^#step=(\d+)$/.exec(location.hash);
+    if (step) go(Number(step[1]));
+    return step !== null;
+  }
+  addEventListener("hashchange", fromLink);
+
+  // --- begin
+
+  app.classList.add("script");
+  buildSource();
+  buildTable();
+  rove(0);
+  if (svg) resize(Math.max(fitting(), 0.5)); // smaller cannot be read: then it scrolls
+  if (!fromLink()) draw(false);
+  if (window.self === window.top) app.focus({ preventScroll: true });
+})();

@@ -23,7 +23,10 @@ def commands() -> list[str]:
 
 def spawn(arguments: list[str], folder: Path, **environment: str) -> pexpect.spawn[str]:
     """The command line on a terminal of its own, wide enough that nothing wraps."""
-    plain = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "dumb", "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
+    plain = {
+        **os.environ, "PYTHONPATH": str(ROOT), "TERM": "dumb", "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8",
+        "HOME": str(folder),  # Python's prompt reads and writes a history there
+    }  # fmt: skip
     return pexpect.spawn(
         sys.executable, arguments, cwd=str(folder), env={**plain, **environment}, encoding="utf-8", timeout=60,
         dimensions=(50, 250),

@@ -57,14 +57,37 @@ def test_statements_keep_their_names(typed: Typed) -> None:
         typed.run("a = Value(2.0)")
         typed.run("b = Value(3.0)")
         typed.run("print = a, b")
-    first, second = typed.names["a"], typed.names["b"]
-    assert isinstance(first, Value)
-    assert isinstance(second, Value)
-    assert (first.source, second.source) == (("<stdin-1>", 1), ("<stdin-2>", 1))
-    typed.history.append("a +")  # nothing that could be parsed
+    assert typed.line("a") == "a = Value(2.0)"
+    assert typed.line("b") == "b = Value(3.0)"
+
+
+def test_a_statement_keeps_its_lines_while_others_are_read(typed: Typed) -> None:
+    typed.names["answer"] = typed.history.append  # what `input` does, and a debugger
+    with record_source():
+        typed.run("a = []")
+        typed.run("for k in range(3):\n    a.append(Value(1.0) * k)\n    answer('quit')\n")
+        typed.run("b = Value(2.0)")
+    nodes = typed.names["a"]
+    assert isinstance(nodes, list)
+    assert {linecache.getline(*node.source) for node in nodes} == {"    a.append(Value(1.0) * k)\n"}
+    assert typed.line("b") == "b = Value(2.0)"
+
+
+def test_a_history_that_forgets(typed: Typed) -> None:
+    """`set history-size` keeps its length the same."""
+    with record_source():
+        for name in "abc":
+            typed.run(f"{name} = Value(2.0)")
+            del typed.history[:-1]
+    assert [typed.line(name) for name in "abc"] == ["a = Value(2.0)", "b = Value(2.0)", "c = Value(2.0)"]
+
+
+@pytest.mark.parametrize("last", ["a +", "quit", "c = Value(2.0)"])
+def test_a_history_without_the_statement(typed: Typed, last: str) -> None:
+    typed.history.append(last)
     with record_source():
         exec(compile("c = Value(1.0)", "<stdin>", "single"), typed.names)
-    assert typed.line("c") == "a +"
+    assert typed.line("c") == "", "no line rather than a wrong one"
 
 
 def test_a_prompt_without_history(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 
@@ -32,7 +34,7 @@ def test_the_card_of_a_product() -> None:
     with record_source():
         trace = product()
     assert lines(trace, len(trace) - 1) == [
-        "step 10/11  backward  e = a * b      test_cards.py:22  e = a * b",
+        "step 10/11  backward  e = a * b      test_cards.py:24  e = a * b",
         "  value      e = -6   operands a = 2, b = -3",
         "  upstream   dL/de = -2  (final)",
         "  -> a   de/da = b = -3   x -2 = +6   grad 1 -> 7   (2 of 2; final)",
@@ -112,6 +114,8 @@ FLAGS = {
     "nan in the partial": (lambda: x(-1.0).sqrt(), "nan!", ""),
     "overflow": (lambda: (x(1.0) * 1e200) * 1e200, "inf appears here", ""),
     "inf appears": (lambda: x(0.0).sqrt(), "inf!", ""),
+    "nan of inf and 0": (lambda: (x(-1.0).relu() * 1e200) * 1e200, "nan appears here", ""),
+    "inf passed on": (lambda: x(1.0) * math.inf * 1.0, "inf!", ""),
     "underflow": (lambda: (x(1.0) * 1e-200) * 1e-200, "underflow to 0", ""),
     "zero upstream": (lambda: x(2.0).exp() * 0.0, "", "a gradient of zero: nothing to pass on"),
 }
@@ -135,6 +139,10 @@ def test_notes_of_values_that_are_not_finite() -> None:
     trace = Trace(Value(0.0).log() * 2)
     cards = Cards(trace)
     assert [cards.at(k).note for k in (1, 2, 4)] == ["", "-inf appears here", "-inf!"]
+    inf = Value(math.inf)
+    for node, note in ((inf * 0, "nan appears here"), (inf * 0 + inf, "nan!"), (inf - inf, "nan appears here")):
+        trace = Trace(node)
+        assert Cards(trace).at(trace.turn).note == note, "where the first nan appears is what one looks for"
 
 
 def test_a_repeated_operand_has_a_line_for_each_time() -> None:

@@ -18,7 +18,7 @@ from viz.wording import formula, number, numbered, operand, title, visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from engine import Trace, Value
 
@@ -174,11 +174,10 @@ class Cards:
     def _note(self, event: Forward | Contribution) -> str:
         if isinstance(event, Contribution):
             return "" if event.upstream else "a gradient of zero: nothing to pass on"
-        values = self.trace.values
         if math.isfinite(event.value):
             return ""
-        came_in = not event.node.parents or any(not math.isfinite(values[parent]) for parent in event.node.parents)
-        return f"{number(event.value)}!" if came_in else f"{number(event.value)} appears here"
+        operands = [self.trace.values[parent] for parent in event.node.parents]
+        return _origin(event.value, operands or [event.value])
 
     def _edges(self, event: Contribution) -> Iterator[Edge]:
         slots = [slot for slot, parent in enumerate(event.node.parents) if parent.op is not CONSTANT]
@@ -248,14 +247,19 @@ def _is_shown(k: int, place: int, count: int) -> bool:
 
 def _flag(event: Contribution) -> str:
     """What deserves attention on an edge."""
-    for amount, name in ((event.amount, "contribution"), (event.after, "gradient")):
-        if not math.isfinite(amount):
-            before = (event.upstream, event.partial) if name == "contribution" else (event.before, event.amount)
-            came_in = any(not math.isfinite(x) for x in before)
-            return f"{number(amount)}!" if came_in else f"{number(amount)} appears here"
+    if not math.isfinite(event.amount):
+        return _origin(event.amount, (event.upstream, event.partial))
+    if not math.isfinite(event.after):
+        return _origin(event.after, (event.before, event.amount))
     if event.partial == 0.0 and event.upstream != 0.0:
         return "partial 0: the gradient stops here"
     return "underflow to 0" if not event.amount and event.upstream and event.partial else ""
+
+
+def _origin(result: float, operands: Iterable[float]) -> str:
+    """Whether a nan or inf came in or appears; the first nan may come of inf and 0."""
+    came_in = any(math.isnan(x) or (math.isinf(x) and math.isinf(result)) for x in operands)
+    return f"{number(result)}!" if came_in else f"{number(result)} appears here"
 
 
 def source(node: Value) -> tuple[str, str]:

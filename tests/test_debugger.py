@@ -270,6 +270,15 @@ def test_paths_of_zeros_and_nan() -> None:
     assert "the share of the other paths cannot be told: there are nan or inf" in answer
 
 
+def test_labels_that_are_called_like_fields() -> None:
+    prompt = Prompt(Value(2.0, label="grad") * Value(3.0, label="upstream"))
+    prompt.type("end")
+    assert prompt.type("p grad") == "1.0\n", "the field of the node at work"
+    assert prompt.type('p node("grad")') == "grad = 2, grad 3 (final)\n"
+    assert prompt.type('p node("upstream").grad') == "2.0\n"
+    assert "(2 places)" in prompt.type('b #3, node("upstream").data > 1'), "it is about no contribution"
+
+
 def test_completion() -> None:
     prompt = Prompt(network())
     assert prompt.completedefault("layers.1", "until layers.1", 6, 14) == [

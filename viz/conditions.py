@@ -36,7 +36,7 @@ class Condition:
 
     Attributes:
         text: the text.
-        names: what it asks for: names, `#5` as "#5", `node("x")` as "x".
+        names: what it asks for: names, `#5` as "#5", `node("x")` as '"x"', for x may be the name of a field as well.
 
     Raises:
         ExpressionError: the text is not of this language. It points at the place.
@@ -126,8 +126,8 @@ class Condition:
 
     def _node(self, node: ast.expr) -> Compute:
         match node:
-            case ast.Call(args=[ast.Constant(value=str(name))], keywords=[]):
-                pass
+            case ast.Call(args=[ast.Constant(value=str(label))], keywords=[]):
+                name = f'"{label}"'
             case ast.Call():
                 raise self._source.refusal(node, 'write node("name")')
             case _:

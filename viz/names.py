@@ -41,7 +41,7 @@ class Names:
         self.contribution = event if isinstance(event, Contribution) else None
 
     def resolve(self, name: str) -> Answer:
-        """What a name means: a field, else a node by label or number.
+        """What a name means: a field, else a node by label or number; in quotation marks a node.
 
         Raises:
             LookupError: nothing.
@@ -59,7 +59,10 @@ class Names:
             return self.cursor.position
         if name == "sweep":
             return "forward" if self.cursor.position <= self.cursor.trace.turn else "backward"
-        return self.fields(self.cursor.node(name))
+        return self.fields(self._node(name))
+
+    def _node(self, name: str) -> Value:
+        return self.cursor.node(name[1:-1] if name.startswith('"') else name)
 
     def fields(self, node: Value) -> dict[str, float | str | None]:
         """What there is to know of a node at this moment."""
@@ -80,4 +83,4 @@ class Names:
             LookupError: one does not.
         """
         for name in sorted(names - CONTRIBUTION_FIELDS - {*NODE_FIELDS, *OTHER_FIELDS}):
-            self.cursor.node(name)
+            self._node(name)

@@ -158,10 +158,18 @@ def check_graph(
     return GradientReport(first.function, entries, first.rtol, first.min_resolution)
 
 
+_NAME_LIMIT = 100
+
+
 def _names(nodes: Sequence[Value]) -> Iterable[str]:
     names: dict[str, Value] = {}
     for k, node in enumerate(nodes, 1):
-        name = label = node.label or f"x{k}"
+        label = node.label or f"x{k}"
+        if not label.isprintable():
+            label = repr(label)[1:-1]  # a report has lines
+        if len(label) > _NAME_LIMIT:
+            label = f"{label[:_NAME_LIMIT]}..."
+        name = label
         count = 1
         while name in names:
             count += 1
@@ -176,5 +184,5 @@ def _named(f: Replay) -> Callable[..., Value]:
     def moved(**numbers: Value) -> Value:
         return f(*numbers.values())
 
-    moved.__name__ = f.root.label or "root"
+    moved.__name__ = next(iter(_names([f.root]))) if f.root.label else "root"
     return moved

@@ -69,6 +69,7 @@ ANSWERS: dict[str, tuple[list[str], list[str]]] = {
     "a node": (["j 24", "n 4"], ["step 29/47", "-> layers.1.neurons.0.bias"]),
     "an empty line repeats": (["s", "s", ""], ["step 3/"]),
     "a comment does not": (["s", "# nothing"], [""]),
+    "nor does one without a blank": (["s", "  #nothing", "#", ""], ["step 2/"]),
     "jump": (["j 30"], ["step 30/47"]),
     "jump to where one is": (["j 0"], ["step 0/47"]),
     "end": (["end"], ["step 47/47"]),
@@ -86,6 +87,7 @@ ANSWERS: dict[str, tuple[list[str], list[str]]] = {
     "condition": (["b op:tanh", "condition 1 data > 0.9", "b"], ["breakpoint 1 at op:tanh, data > 0.9"]),
     "a condition that goes": (["b op:tanh, data > 9", "condition 1", "b"], ["breakpoint 1 at op:tanh\n"]),
     "clear": (["b x", "b y", "clear 1 2"], ["cleared breakpoint 1 at x", "cleared breakpoint 2 at y"]),
+    "clear the same twice": (["b x", "b y", "clear 1 1", "b"], ["breakpoint 2 at y\n"]),
     "clear all": (["b x", "watch y", "cl all", "b"], ["there are no stops; use: b NODE"]),
     "info b": (["watch y", "info b"], ["there are no breakpoints; use: b NODE"]),
     "info w": (["b y", "info w"], ["there are no watchpoints; use: watch NODE"]),
@@ -115,6 +117,9 @@ ANSWERS: dict[str, tuple[list[str], list[str]]] = {
     "p of what arrives": (["j 40", "p x"], ["contributions)"]),
     "display": (["display x.grad", "end"], ["display x.grad: ", "[was 0.0]"]),
     "display that stays": (["display x.data > 0", "end", "rs"], ["undone"]),
+    "display of what is not there yet": (["display amount"], ["display amount: (amount belongs to a contribution"]),
+    "display of what is not there any more": (["end", "display amount", "display step", "start"],
+                                              ["display amount: (amount belongs", "display step: 0  [was 47]"]),
     "displays": (["display x.grad", "display"], ["display x.grad: 0.0"]),
     "nothing displayed": (["display x.grad", "undisplay x.grad", "display"], ["nothing is displayed"]),
     "undisplay all": (["display x.grad", "undisplay", "display"], ["nothing is displayed"]),
@@ -171,6 +176,10 @@ MISTAKES = {
     "p partial": "*** partial belongs to a contribution",
     "p frob": "*** no node is called 'frob'",
     "p __import__('os').system('true')": "*** ",
+    "display frob": "*** no node is called 'frob'",
+    "until " + "x" * 9000: "*** no node is called 'xxx",
+    "undisplay " + "x" * 9000: "*** 'xxx",
+    "graph " + "x" * 9000: "*** ",
     "undisplay x": "*** 'x' is not displayed",
     "info frob": "*** info knows b, w and grads; got 'frob'",
     "why #23": "*** #23 is a constant: it has no gradient",
@@ -277,6 +286,37 @@ def test_labels_that_are_called_like_fields() -> None:
     assert prompt.type('p node("grad")') == "grad = 2, grad 3 (final)\n"
     assert prompt.type('p node("upstream").grad') == "2.0\n"
     assert "(2 places)" in prompt.type('b #3, node("upstream").data > 1'), "it is about no contribution"
+
+
+@pytest.mark.parametrize("label", ["a\nb", "\x1b[31mred", "\N{RIGHT-TO-LEFT OVERRIDE}x", "nul\0", "\ud800", "x" * 9000])
+def test_hostile_labels_are_shown_as_text(label: str) -> None:
+    prompt = Prompt(Value(2.0, label=label) * Value(3.0))
+    prompt.type("end")
+    for typed in (
+        f"until {label}", f"until {label}x", "until y", f"why {label}", f"watch {label}", "p #1", "p #1.label",
+        "display #1.label", "display", "check #1", "info grads", "paths #1", "w", "steps", "b #1", "b", "rc",
+    ):  # fmt: skip
+        answer = prompt.type(typed)
+        assert answer.replace("\n", "").isprintable()
+        assert len(answer) < 1500
+        assert answer.count("\n") == 1 or not answer.startswith("***")
+    assert prompt.completedefault("", "until ", 6, 6) == [label] * label.isprintable()
+
+
+def test_an_interrupted_run_says_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    prompt = Prompt(network())
+    prompt.type("s", "u", "b op:tanh, data > 9")
+
+    def interrupt(*, forwards: bool) -> None:
+        prompt.cursor.go(40)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(prompt.stops, "run", interrupt)
+    answer = prompt.type("c")
+    assert "interrupted; c goes on\nstep 40/47" in answer
+    event = prompt.cursor.event
+    assert event
+    assert prompt.here is event.node, "not where `up` had led"
 
 
 def test_completion() -> None:

@@ -6,13 +6,14 @@ is executed again: a cursor moves over a recorded `Trace`, and no gradient of th
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from difflib import get_close_matches
 
 from engine import Trace, Value
 from engine.events import Contribution
 from viz.explanation import Explanation
-from viz.inspection import CommandError, count
+from viz.inspection import MISTAKES, CommandError, count, problem
 from viz.stops import Stop, Stops
 from viz.syntax import ExpressionError
 from viz.terminal import steps
@@ -122,14 +123,12 @@ class Debugger(Explanation):
 
     def onecmd(self, line: str) -> bool:
         """Carry out a command; what is wrong with it is said in a line."""
-        if line.startswith("# "):  # a comment in a script; `#5` is a node
+        if re.match(r"\s*#(?!\d)", line):  # a comment in a script; `#5` is a node
             return False
         try:
             return bool(super().onecmd(line))
-        except ExpressionError as error:
-            self.say(f"*** {error.problem}")
-        except (CommandError, LookupError, ValueError, OSError, ImportError, RuntimeError) as error:
-            self.say(f"*** {error.args[0] if isinstance(error, LookupError) else error}")
+        except MISTAKES as error:
+            self.say(f"*** {problem(error)}")
         return False
 
     def default(self, line: str) -> None:
@@ -167,7 +166,7 @@ class Debugger(Explanation):
 
     def completedefault(self, text: str, *_: object) -> list[str]:
         """Names of nodes, wherever a command takes one."""
-        return [label for label in self.cursor.labels if label.startswith(text)]
+        return [label for label in self.cursor.labels if label.startswith(text) and label.isprintable()]
 
     # --- moving
 
@@ -293,8 +292,10 @@ class Debugger(Explanation):
         try:
             reached = self.stops.run(forwards=forwards)
         except (ExpressionError, LookupError) as error:
-            problem = error.problem if isinstance(error, ExpressionError) else error
-            self.arrive(before, f"*** a condition cannot be told here: {problem}")
+            self.arrive(before, f"*** a condition cannot be told here: {problem(error)}")
+            return
+        except KeyboardInterrupt:
+            self.arrive(before, "\ninterrupted; c goes on")
             return
         self.arrive(before, *map(self._hit, reached) if reached else [AT_END if forwards else AT_START])
 
@@ -406,5 +407,6 @@ class Debugger(Explanation):
                 stop = self.stops.all.get(int(word))
             if stop is None:
                 raise CommandError(f"there is no stop {visible(word)!r}; `break` lists them")
-            found.append(stop)
+            if stop not in found:
+                found.append(stop)
         return found

@@ -13,6 +13,7 @@ from viz.colors import paint, wanted
 from viz.conditions import Condition
 from viz.cursor import Cursor
 from viz.names import NODE_FIELDS, Names
+from viz.syntax import ExpressionError
 from viz.terminal import aligned, in_ascii, render
 from viz.wording import number, visible
 
@@ -24,10 +25,14 @@ if TYPE_CHECKING:
 
 ROUTE_LIMIT = 12
 ROW_LIMIT = 20
+MESSAGE_LIMIT = 380
 
 
 class CommandError(Exception):
     """A command that cannot be carried out; the message is for the one who typed it."""
+
+
+MISTAKES = (CommandError, LookupError, ValueError, OSError, ImportError, RuntimeError)
 
 
 class Inspection(cmd.Cmd):
@@ -95,7 +100,7 @@ class Inspection(cmd.Cmd):
         names = Names(self.cursor, self.here)
         answer = expression.evaluate(names.resolve, known=self.cursor.labels)
         if not isinstance(answer, dict):
-            return str(answer)
+            return visible(str(answer), 200)
         return self.summary(self.cursor.node(f"#{answer['number']}"))
 
     def summary(self, node: Value) -> str:
@@ -141,7 +146,8 @@ class Inspection(cmd.Cmd):
         """display [EXPRESSION]: show it now, and after each command that changes it; alone, list what is displayed."""
         if argument:
             condition = Condition(argument)
-            self.displays[argument] = condition, self.evaluated(condition)
+            Names(self.cursor).check(condition.names)
+            self.displays[argument] = condition, self._displayed(condition)
         elif not self.displays:
             self.say("nothing is displayed; use: display a.grad")
         for text in [argument] if argument else self.displays:
@@ -157,10 +163,17 @@ class Inspection(cmd.Cmd):
     def show_displays(self) -> None:
         """What has changed of what is displayed."""
         for text, (condition, before) in self.displays.items():
-            now = self.evaluated(condition)
+            now = self._displayed(condition)
             if now != before:
                 self.displays[text] = condition, now
                 self.say(f"display {text}: {now}  [was {before}]")
+
+    def _displayed(self, condition: Condition) -> str:
+        """Its value; fields of contributions have none in the forward sweep."""
+        try:
+            return self.evaluated(condition)
+        except MISTAKES as error:
+            return f"({problem(error)})"
 
     # --- where, up, down
 
@@ -209,6 +222,16 @@ class Inspection(cmd.Cmd):
         made = f"   {self.paint(place, 'place')}  {self.paint(code, 'faint')}" if place else ""
         mark = ">" if k == self.frame else " "
         self.say(f"{mark} {self.summary(node)}{made}")
+
+
+def problem(error: Exception) -> str:
+    """What is wrong, in one line, whatever it quotes: labels may have line breaks, commands thousands of characters."""
+    said: object = error
+    if isinstance(error, ExpressionError):
+        said = error.problem
+    elif isinstance(error, LookupError):
+        said = error.args[0]
+    return visible(str(said), MESSAGE_LIMIT)
 
 
 def count(argument: str, command: str) -> int:

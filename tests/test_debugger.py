@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import IO
 
 import pexpect
 import pytest
@@ -87,7 +89,7 @@ ANSWERS: dict[str, tuple[list[str], list[str]]] = {
     "condition": (["b op:tanh", "condition 1 data > 0.9", "b"], ["breakpoint 1 at op:tanh, data > 0.9"]),
     "a condition that goes": (["b op:tanh, data > 9", "condition 1", "b"], ["breakpoint 1 at op:tanh\n"]),
     "clear": (["b x", "b y", "clear 1 2"], ["cleared breakpoint 1 at x", "cleared breakpoint 2 at y"]),
-    "clear the same twice": (["b x", "b y", "clear 1 1", "b"], ["breakpoint 2 at y\n"]),
+    "clear the same twice": (["b x", "b y", "clear 1 1 2", "b"], ["there are no stops"]),
     "clear all": (["b x", "watch y", "cl all", "b"], ["there are no stops; use: b NODE"]),
     "info b": (["watch y", "info b"], ["there are no breakpoints; use: b NODE"]),
     "info w": (["b y", "info w"], ["there are no watchpoints; use: watch NODE"]),
@@ -336,12 +338,35 @@ def test_debug_takes_values_and_traces() -> None:
         viz.debug(3)  # type: ignore[arg-type]
 
 
-def test_a_stream_that_knows_ascii_only() -> None:
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])  # the second knows …, not θ
+def test_a_stream_that_knows_few_characters(encoding: str) -> None:
     raw = io.BytesIO()
-    shown = io.TextIOWrapper(raw, encoding="ascii")
+    shown = io.TextIOWrapper(raw, encoding=encoding)
     viz.debug(Value(2.0, label="θ") * 3, stdin=io.StringIO("end\nb θ\n"), stdout=shown)
     shown.flush()
-    assert b"\\u03b8" in raw.getvalue()
+    assert b"-> \\u03b8" in raw.getvalue()
+    assert b"***" not in raw.getvalue()
+
+
+def test_streams_of_few_methods() -> None:
+    shown: list[str] = []
+    viz.debug(Value(2.0) * 3, stdin=io.StringIO("end\n"), stdout=SimpleNamespace(write=shown.append, flush=int))  # type: ignore[arg-type]
+    assert "step 4/4" in "".join(shown)
+
+
+def broken(kind: str) -> IO[str]:
+    if kind == "bytes that are no text":
+        return io.TextIOWrapper(io.BytesIO(b"s\n\xff\n"), encoding="utf-8")
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+@pytest.mark.parametrize("kind", ["closed", "bytes that are no text"])
+def test_commands_that_cannot_be_read(kind: str) -> None:
+    shown = io.StringIO()
+    viz.debug(Value(2.0) * 3, stdin=broken(kind), stdout=shown)
+    assert "*** commands cannot be read: " in shown.getvalue()
 
 
 def test_an_interrupt_does_not_leave(monkeypatch: pytest.MonkeyPatch) -> None:

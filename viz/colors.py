@@ -21,7 +21,8 @@ def wanted(stream: IO[str]) -> bool:
     """
     if os.environ.get("NO_COLOR"):
         return False
-    return bool(os.environ.get("FORCE_COLOR")) or (stream.isatty() and os.environ.get("TERM") != "dumb")
+    is_terminal = getattr(stream, "isatty", bool)  # a stream needs no more than `write`
+    return bool(os.environ.get("FORCE_COLOR")) or (is_terminal() and os.environ.get("TERM") != "dumb")
 
 
 def paint(text: str, role: str, color: bool = True) -> str:

@@ -118,6 +118,9 @@ class Debugger(Explanation):
                 return
             except KeyboardInterrupt:
                 self.say("\ninterrupted; q leaves")
+            except (OSError, RuntimeError, ValueError) as error:  # a closed stream, bytes that are no text
+                self.say(f"*** commands cannot be read: {problem(error)}")
+                return
 
     # --- reading a command
 

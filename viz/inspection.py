@@ -52,7 +52,7 @@ class Inspection(cmd.Cmd):
         self.cursor = Cursor(trace)
         self.cards = Cards(trace)
         self.color = wanted(self.stdout) if color is None else color
-        self.ascii = ascii or not _can_write("…", self.stdout)
+        self.ascii = ascii
         self.route: list[Value] = []
         self.frame = 0
         self.listed = 0
@@ -62,7 +62,8 @@ class Inspection(cmd.Cmd):
 
     def say(self, text: str) -> None:
         """Print lines."""
-        self.stdout.write((in_ascii(text) if self.ascii else text) + "\n")
+        as_it_is = not self.ascii and _can_write(text, self.stdout)
+        self.stdout.write((text if as_it_is else in_ascii(text)) + "\n")
 
     def paint(self, text: str, role: str) -> str:
         return paint(text, role, self.color)
@@ -248,6 +249,6 @@ def count(argument: str, command: str) -> int:
 def _can_write(text: str, stream: IO[str]) -> bool:
     try:
         text.encode(getattr(stream, "encoding", None) or "utf-8")
-    except UnicodeEncodeError:
+    except (UnicodeEncodeError, LookupError):  # of an encoding that is not known
         return False
     return True

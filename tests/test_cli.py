@@ -29,6 +29,12 @@ def computed():
 def broken():
     return 1 / 0
 
+def leaves():
+    raise SystemExit(3)
+
+def interrupted():
+    raise KeyboardInterrupt
+
 def wrong():
     from engine import OPS
     from engine.value import node_of
@@ -57,6 +63,9 @@ RUNS: dict[str, tuple[list[str], int, str]] = {
     "depth": (["tree", "--depth", "0", "w * x", "w=3", "x=2"], 0, "... 2 more nodes"),
     "options between": (["tree", "w * x", "w=3", "--ascii", "x=2"], 0, "#3 = w * x"),
     "a minus in front": (["tree", "-x**2", "x=3"], 0, "x ** 2"),
+    "a minus in front of a name": (["tree", "-x", "x=3"], 0, "#2 = -x"),
+    "a minus in front of names": (["tree", "--ascii", "-x-y", "x=3", "y=1"], 0, "#2 - y"),
+    "a variable for a known number": (["tree", "e * pi", "e=2"], 0, "e                       2       3.1416"),
     "no variable is used twice": (["check", "x**2 + x", "x=3"], 0, "gradient check passed: 1 input agrees"),
     "check": (["check", "tanh(w*x + b)", "w=0.5", "x=2", "b=-1"], 0, "gradient check passed: 3 inputs agree"),
     "inf and nan": (["tree", "x + y", "x=inf", "y=nan"], 0, "nan"),
@@ -77,7 +86,7 @@ RUNS: dict[str, tuple[list[str], int, str]] = {
     "no such command": (["frob"], 2, "invalid choice: 'frob'"),
     "no such option": (["tree", "x", "x=1", "--frob"], 2, "there is no option --frob; glassgrad COMMAND --help"),
     "missing": (["tree", "w * x + b", "x=2"], 2, "every variable needs a number; got none for w, b; add w=1.5 b=1.5"),
-    "unused": (["tree", "x * x", "x=2", "z=3"], 2, "z is not in the expression; its variables are x"),
+    "unused": (["tree", "x * x", "x=2", "z=3"], 2, "z is no variable of the expression; these are x"),
     "no assignment": (["tree", "x", "2"], 2, "variables are given as NAME=NUMBER; got '2'; as in: w=0.5 x=2"),
     "no number": (["tree", "x", "x=two"], 2, "x needs a number; got 'two'; as in: x=0.5"),
     "given twice": (["tree", "x * 1", "x=2", "x=3"], 2, "x is given twice"),
@@ -86,6 +95,10 @@ RUNS: dict[str, tuple[list[str], int, str]] = {
     "constants only": (["tree", "1 + 2"], 2, "glassgrad: "),
     "no file": (["tree", "nothing.py:loss"], 2, "there is no file 'nothing.py'"),
     "no name": (["tree", "model.py"], 2, "a file needs the name of a Value or function in it; got model.py; add :loss"),
+    "no name that can be": (["tree", "model.py:a.b"], 2, "a file needs the name of a Value or function in it"),
+    "a file that leaves": (["tree", "model.py:leaves"], 2, "model.py left before it was done; got sys.exit(3); put"),
+    "an interrupt": (["tree", "model.py:interrupted"], 130, "glassgrad: interrupted"),
+    "no such short option": (["tree", "x", "x=1", "-v"], 2, "variables are given as NAME=NUMBER; got '-v'"),
     "no such name": (["tree", "model.py:los"], 2, "model.py has no 'los'; did you mean loss?"),
     "far from any name": (["tree", "model.py:zebra"], 2, "Values in it are a, b, loss"),
     "no Value": (["tree", "model.py:number"], 2, "number in model.py must be a Value, or a function of no arguments"),
@@ -108,8 +121,8 @@ def test_runs(case: str, model: Path, capsys: pytest.CaptureFixture[str]) -> Non
         ended = int(stop.code or 0)
     printed = capsys.readouterr()
     assert ended == code
-    assert expected in (printed.err if code == 2 else printed.out)
-    assert not (printed.out if code == 2 else printed.err), "results go to stdout, complaints to stderr"
+    assert expected in (printed.err if code > 1 else printed.out)
+    assert not (printed.out if code > 1 else printed.err), "results go to stdout, complaints to stderr"
     if code == 2 and "error in the file" not in case:
         assert "Traceback" not in printed.err
 
@@ -151,6 +164,25 @@ def test_as_a_module_and_as_a_script(tmp_path: Path) -> None:
     script = Path(sys.executable).with_name("glassgrad")
     if script.exists():
         assert run(str(script), "check", "x**3", "x=2", folder=tmp_path).stdout == by_module.stdout
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_terminal_of_few_characters(encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    (tmp_path / "model.py").write_text("from engine import Value\nloss = Value(2.0, label='θ') * 3\n", encoding="utf-8")
+    for command, expected in (("tree", "`- \\u03b8"), ("check", "\\u03b8: ok")):
+        done = run(sys.executable, "-m", "viz.cli", command, "model.py:loss", folder=tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert expected in done.stdout
+
+
+def test_files_beside_that_are_called_like_ours(tmp_path: Path) -> None:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "model.py").write_text("from engine import Value\nloss = Value(2.0) * 3\n")
+    for name in ("cmd", "difflib", "fnmatch"):
+        (tmp_path / "code" / f"{name}.py").write_text("raise RuntimeError('not this one')\n")
+    done = run(sys.executable, "-m", "viz.cli", "step", "code/model.py:loss", folder=tmp_path, input="q\n")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_reader_that_goes_away(tmp_path: Path) -> None:

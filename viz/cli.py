@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from engine import Value
 
-OPTION = re.compile(r"--|--?[A-Za-z][\w-]*(=.*)?", re.DOTALL)
+OPTION = re.compile(r"--|--[A-Za-z][\w-]*(=.*)?|-[ho]", re.DOTALL)
 
 EPILOG = """\
 TARGET is one of
@@ -31,7 +31,7 @@ TARGET is one of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; 0 if it went well, 1 if a check failed, 2 if it could not be carried out.
+    """Run a command; 0 if it went well, 1 if a check failed, 2 if it could not be carried out, 130 if interrupted.
 
     >>> main(["tree", "w * x", "w=3", "x=2", "--ascii"])
     node               data         grad      partial
@@ -40,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     `- x                  2            3            3
     0
     """
+    if reconfigure := getattr(sys.stdout, "reconfigure", None):
+        reconfigure(errors="backslashreplace")  # a label may have characters that the terminal has not
     options = _parsed(sys.argv[1:] if arguments is None else arguments)
     try:
         return options.run(value_of(options.target, options.variables), options)  # type: ignore[no-any-return]
@@ -49,6 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         print(f"glassgrad: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("\nglassgrad: interrupted", file=sys.stderr)
+        return 130
 
 
 def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
@@ -168,10 +173,11 @@ def run_check(value: Value, options: argparse.Namespace) -> int:
 
 
 def run_tree(value: Value, options: argparse.Namespace) -> int:
-    from viz.terminal import tree
+    from viz.terminal import can_write, tree
 
     _backward(value)
-    print(tree(value, depth=options.depth, ascii=options.ascii, max_nodes=options.max_nodes))
+    ascii = options.ascii or not can_write("├─…", sys.stdout)
+    print(tree(value, depth=options.depth, ascii=ascii, max_nodes=options.max_nodes))
     return 0
 
 

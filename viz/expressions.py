@@ -24,7 +24,7 @@ from viz.wording import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Mapping
 
     Item = Value | float  # floats for what is computed from numbers of the text alone
     Scope = dict[str, Item]
@@ -52,8 +52,8 @@ def evaluate(text: str, variables: Mapping[str, Value | float]) -> Value:
     return _Program(text).run(variables)
 
 
-def free_names(text: str) -> list[str]:
-    """The names that need a value, in the order in which they occur.
+def free_names(text: str, given: Container[str] = ()) -> list[str]:
+    """The names that need a value, in the order in which they occur; `pi` and its like only if one is given.
 
     Raises:
         ExpressionError: the text is not of this language.
@@ -61,7 +61,7 @@ def free_names(text: str) -> list[str]:
     >>> free_names("h = w * x + pi; tanh(h) * w")
     ['w', 'x']
     """
-    return [name for name in _Program(text).names if name not in _NUMBERS]
+    return [name for name in _Program(text).names if name not in _NUMBERS or name in given]
 
 
 _NUMBERS = {"inf": math.inf, "nan": math.nan, "pi": math.pi, "e": math.e}

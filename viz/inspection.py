@@ -14,7 +14,7 @@ from viz.conditions import Condition
 from viz.cursor import Cursor
 from viz.names import NODE_FIELDS, Names
 from viz.syntax import ExpressionError
-from viz.terminal import aligned, in_ascii, render
+from viz.terminal import aligned, can_write, in_ascii, render
 from viz.wording import number, visible
 
 TYPE_CHECKING = False
@@ -62,7 +62,7 @@ class Inspection(cmd.Cmd):
 
     def say(self, text: str) -> None:
         """Print lines."""
-        as_it_is = not self.ascii and _can_write(text, self.stdout)
+        as_it_is = not self.ascii and can_write(text, self.stdout)
         self.stdout.write((text if as_it_is else in_ascii(text)) + "\n")
 
     def paint(self, text: str, role: str) -> str:
@@ -244,11 +244,3 @@ def count(argument: str, command: str) -> int:
             f"{command} takes a number of times, at least 1; got {visible(argument)!r}; as in: {command} 3"
         )
     return int(argument)
-
-
-def _can_write(text: str, stream: IO[str]) -> bool:
-    try:
-        text.encode(getattr(stream, "encoding", None) or "utf-8")
-    except (UnicodeEncodeError, LookupError):  # of an encoding that is not known
-        return False
-    return True

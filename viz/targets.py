@@ -6,6 +6,7 @@ import re
 import runpy
 import sys
 import traceback
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -42,14 +43,14 @@ def value_of(target: str, assignments: Sequence[str]) -> Value:
         if name in numbers:
             raise TargetError(f"{name} is given twice; got {number!r} after {numbers[name]!r}; give it once")
         numbers[name] = number
-    file = re.fullmatch(r"(.+\.pyw?):(\w+)", target.strip())
+    file = re.fullmatch(r"(.+\.pyw?)(?::(.*))?", target.strip())
+    if file and not (file[2] or "").isidentifier():
+        raise TargetError(f"a file needs the name of a Value or function in it; got {visible(target)}; add :loss or so")
     if file:
         if numbers:
             raise TargetError(f"a file takes no variables; got {', '.join(map(visible, assignments))}; leave them out")
         return _from_file(Path(file[1]), file[2])
-    if target.strip().endswith(".py"):
-        raise TargetError(f"a file needs the name of a Value or function in it; got {visible(target)}; add :loss or so")
-    names = free_names(target)
+    names = free_names(target, numbers)
     missing = [name for name in names if name not in numbers]
     if missing:
         rest = " ".join(f"{name}=1.5" for name in missing)
@@ -57,7 +58,7 @@ def value_of(target: str, assignments: Sequence[str]) -> Value:
     unused = [name for name in numbers if name not in names]
     if unused:
         raise TargetError(
-            f"{visible(unused[0])} is not in the expression; its variables are {', '.join(names) or 'none'}"
+            f"{visible(unused[0])} is no variable of the expression; these are {', '.join(names) or 'none'}"
         )
     return evaluate(target, numbers)
 
@@ -65,7 +66,7 @@ def value_of(target: str, assignments: Sequence[str]) -> Value:
 def _assignment(text: str) -> tuple[str, float]:
     name, is_assignment, number = text.partition("=")
     if not is_assignment or not name.strip().isidentifier():
-        raise TargetError(f"variables are given as NAME=NUMBER; got {visible(text)!r}; as in: w=0.5 x=2")
+        raise TargetError(f"variables are given as NAME=NUMBER; got {visible(text.strip())!r}; as in: w=0.5 x=2")
     try:
         return name.strip(), float(number)
     except ValueError:
@@ -79,14 +80,19 @@ def _from_file(path: Path, name: str) -> Value:
         raise TargetError(
             f"there is no file {visible(str(path))!r}; give a path to a Python file, as in: model.py:loss"
         )
-    sys.path.insert(0, str(path.resolve().parent))  # as `python model.py` has it
-    with record_source():
-        things = _run(path, lambda: runpy.run_path(str(path), run_name="<glassgrad>"))
-        if name not in things:
-            raise TargetError(f"{visible(path.name)} has no {name!r}; {_offer(name, things)}")
-        thing = things[name]
-        if not isinstance(thing, Value) and callable(thing):
-            thing = _run(path, thing)
+    folder = str(path.resolve().parent)
+    sys.path.insert(0, folder)  # as `python model.py` has it, but not for imports of our own: there may be a cmd.py
+    try:
+        with record_source():
+            things = _run(path, lambda: runpy.run_path(str(path), run_name="<glassgrad>"))
+            if name not in things:
+                raise TargetError(f"{visible(path.name)} has no {name!r}; {_offer(name, things)}")
+            thing = things[name]
+            if not isinstance(thing, Value) and callable(thing):
+                thing = _run(path, thing)
+    finally:
+        with suppress(ValueError):  # the file may have taken it out
+            sys.path.remove(folder)
     if isinstance(thing, (list, tuple)) and len(thing) == 1:
         [thing] = thing
     if not isinstance(thing, Value):
@@ -102,6 +108,11 @@ def _run(path: Path, function: Callable[[], Any]) -> Any:
     """What a user's code returns; where it fails, its own part of the traceback."""
     try:
         return function()
+    except SystemExit as error:
+        raise TargetError(
+            f"{visible(path.name)} left before it was done; got sys.exit({error.code!r}); "
+            'put that under if __name__ == "__main__"'
+        ) from None
     except Exception as error:
         frames = traceback.extract_tb(error.__traceback__)
         own = [k for k, frame in enumerate(frames) if Path(frame.filename) == path or frame.filename == str(path)]

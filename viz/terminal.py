@@ -17,6 +17,7 @@ from viz.wording import NUMBER_WIDTH, formula, number, numbered, results, title,
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import IO
 
     from engine import Trace
     from viz.cards import Card, Edge
@@ -82,6 +83,15 @@ def tree(
 
 def in_ascii(text: str) -> str:
     return text.replace("…", "...").encode("ascii", "backslashreplace").decode()
+
+
+def can_write(text: str, stream: IO[str]) -> bool:
+    """Whether the encoding of a stream has all the characters."""
+    try:
+        text.encode(getattr(stream, "encoding", None) or "utf-8")
+    except (UnicodeEncodeError, LookupError):  # of an encoding that is not known
+        return False
+    return True
 
 
 def _limit(name: str, number: int, least: int) -> int:

@@ -290,6 +290,14 @@ def test_labels_that_are_called_like_fields() -> None:
     assert "(2 places)" in prompt.type('b #3, node("upstream").data > 1'), "it is about no contribution"
 
 
+def test_no_end_of_paths() -> None:
+    x = Value(0.5, label="x")
+    for _ in range(64):
+        x = x * 0.5 + x * 0.25
+    answer = Prompt(x).type("paths x 999999999999999999")
+    assert "dL/dx: the largest" in answer, "and not all 2**64"
+
+
 @pytest.mark.parametrize("label", ["a\nb", "\x1b[31mred", "\N{RIGHT-TO-LEFT OVERRIDE}x", "nul\0", "\ud800", "x" * 9000])
 def test_hostile_labels_are_shown_as_text(label: str) -> None:
     prompt = Prompt(Value(2.0, label=label) * Value(3.0))

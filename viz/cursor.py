@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from itertools import islice
 
 from engine.ops import CONSTANT
 from viz.modules import scopes
@@ -17,6 +18,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from engine import Trace, Value
     from engine.stepping import Event
+
+
+MATCHED = 10_000  # labels that a mistyped one is compared with: more take seconds
 
 
 class Cursor:
@@ -160,7 +164,7 @@ class Cursor:
         return found[0]
 
     def _hint(self, name: str) -> str:
-        close = get_close_matches(name, self.labels, n=3)
+        close = get_close_matches(name, islice(self.labels, MATCHED), n=3)
         if close:
             return f"did you mean {' or '.join(close)}?"
         known = [label for label in self.labels if len(label) <= 40][:8]

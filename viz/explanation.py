@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 CONTEXT = 5  # lines of source on each side, as pdb
 SHOWN = 20  # contributions
 PATHS = 5
+EDGES = 2_000_000  # of all paths that are listed, for time and memory
 
 
 class Explanation(Inspection):
@@ -96,7 +97,8 @@ class Explanation(Inspection):
         if not name and not most.isdecimal():
             name, most = most, ""
         node = self.named(name.strip())
-        found, left_out = self.cursor.trace.paths(node, count(most, "paths") if most else PATHS)
+        limit = max(PATHS, EDGES // self.cursor.trace.turn)
+        found, left_out = self.cursor.trace.paths(node, min(count(most, "paths"), limit) if most else PATHS)
         title = f"d{self.cards.loss}/d{self.name(node)}"
         if not found:
             self.say(f"{title}: no path from the loss has a product other than zero")

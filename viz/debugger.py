@@ -7,7 +7,6 @@ is executed again: a cursor moves over a recorded `Trace`, and no gradient of th
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from difflib import get_close_matches
 
 from engine import Trace, Value
@@ -403,13 +402,9 @@ class Debugger(Explanation):
     def _stops(self, argument: str, command: str) -> list[Stop]:
         if not argument:
             raise CommandError(f"{command} takes the number of a stop, as in: {command} 1; `break` lists them")
-        found = []
-        for word in argument.split():
-            stop = None
-            with suppress(ValueError):
-                stop = self.stops.all.get(int(word))
-            if stop is None:
+        known = {str(number): stop for number, stop in self.stops.all.items()}
+        words = dict.fromkeys(argument.split())
+        for word in words:
+            if word not in known:
                 raise CommandError(f"there is no stop {visible(word)!r}; `break` lists them")
-            if stop not in found:
-                found.append(stop)
-        return found
+        return [known[word] for word in words]

@@ -146,8 +146,8 @@ class Stops:
         parsed = Condition(condition) if condition else None
         names = parsed.names if parsed else frozenset()
         Names(self.cursor).check(names)
-        stop.condition = parsed
-        stop.places = sorted(self._places(stop.nodes, names), key=lambda place: place[0])
+        places = sorted(self._places(stop.nodes, names), key=lambda place: place[0])  # an interrupt changes nothing
+        stop.condition, stop.places = parsed, places
 
     def _places(self, nodes: Sequence[Value], names: frozenset[str]) -> Iterator[Place]:
         """When it is a node's turn in each sweep; all its contributions, if the condition is about contributions.

@@ -17,6 +17,8 @@ NAMES = {
     "a": A, "#5": FIVE, "#7": {"data": 0.0, "grad": math.nan}, "layers.0.bias": {"data": 3.0, "grad": 9.0}, "θ": FIVE,
     "op": "tanh", "data": 0.95, "grad": -1e-13, "partial": None, "yes": True, "#5 or 1": {"data": 5.0}, "count": 3,
 }  # fmt: skip
+ANSWERS = {**NAMES, **{f'"{name}"': answer for name, answer in NAMES.items()}}  # node("x") asks for '"x"'
+
 
 RESULTS = {
     "abs(grad) < 1e-12": True,
@@ -103,7 +105,7 @@ RESULTS = {
 
 @pytest.mark.parametrize(("text", "result"), RESULTS.items(), ids=lambda part: str(part)[:40])
 def test_results(text, result):
-    found = Condition(text).evaluate(NAMES.__getitem__)
+    found = Condition(text).evaluate(ANSWERS.__getitem__)
     assert type(found) is type(result)
     assert found == result or (found != found and result != result)
 
@@ -116,9 +118,9 @@ def test_a_condition_is_read_once_and_asks_each_time():
 
 ASKED = {
     "a.grad < b and op == 'tanh'": {"a", "b", "op"},
-    '#5.data + #12 > node("layers.0.bias").grad': {"#5", "#12", "layers.0.bias"},
+    '#5.data + #12 > node("layers.0.bias").grad': {"#5", "#12", '"layers.0.bias"'},
     "inf + nan + pi": set(),
-    'node == abs and node("node")': {"node", "abs"},
+    'node == abs and node("node")': {"node", "abs", '"node"'},
     "'#5' == \"x\" or θ": {"θ"},
     "1 or never": {"never"},
 }
@@ -177,7 +179,7 @@ EVALUATING = {
     "1 + grda": (5, "an unknown name; got 'grda'; did you mean grad?"),
     "a > zeta": (5, "an unknown name; got 'zeta'; ask for a name that is there"),
     "#8.grad": (1, "an unknown name; got '#8'; ask for a name that is there"),
-    "0 or node('layers.1.bias')": (6, "got 'layers.1.bias'; did you mean layers.0.bias?"),
+    "0 or node('layers.1.bias')": (6, """got '"layers.1.bias"'; did you mean layers.0.bias?"""),
     "1 + a . gard": (9, "an unknown field; got 'gard'; ask for data, grad, op, partial"),
     "data.grad": (6, "a field of something that is no node; got 0.95 in front of it; take the field away"),
     "1 < partial": (5, "a number is needed here; got None for 'partial'; ask first whether 'partial' is there"),
@@ -202,7 +204,7 @@ def test_problems_of_reading(text, expected):
 def test_problems_of_evaluating(text, expected):
     condition = Condition(text)
     with pytest.raises(ExpressionError) as caught:
-        condition.evaluate(NAMES.__getitem__, NAMES)
+        condition.evaluate(ANSWERS.__getitem__, NAMES)
     assert expected[1] in caught.value.problem
     assert caught.value.column == expected[0]
 

@@ -8,7 +8,7 @@ import math
 
 from engine.ops import CONSTANT
 from viz.inspection import CommandError, Inspection, count
-from viz.terminal import aligned
+from viz.terminal import aligned, steps
 from viz.wording import number, visible
 
 TYPE_CHECKING = False
@@ -64,6 +64,11 @@ class Explanation(Inspection):
             shown = f"{k:4d} {mark} {visible(text.rstrip().expandtabs(4), 200)}".rstrip()
             self.say(self.paint(shown, "name") if k == line else shown)
         self.listed = last
+
+    def do_steps(self, argument: str) -> None:
+        """steps: the events around this one, as a table."""
+        position = self.cursor.position
+        self.say(steps(self.cursor.trace, max(position - 6, 0), position + 5))
 
     # --- why, paths
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import linecache
 import math
-from pathlib import PurePath
 from typing import NamedTuple, cast
 
 from engine.events import Contribution, Forward
 from engine.formulas import partial_formulas, value_formula
 from engine.ops import CONSTANT
-from viz.wording import formula, number, numbered, operand, title, visible
+from viz.wording import file_name, formula, number, numbered, operand, title, visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -267,4 +266,4 @@ def source(node: Value) -> tuple[str, str]:
     if node.source is None:
         return "", ""
     file, line = node.source
-    return f"{visible(PurePath(file).name)}:{line}", visible(linecache.getline(file, line).strip(), 72)
+    return f"{file_name(file)}:{line}", visible(linecache.getline(file, line).strip(), 72)

@@ -22,7 +22,7 @@ from engine.events import Contribution
 from engine.ops import CONSTANT
 from viz.cards import Card, Cards, sentence
 from viz.pictures import picture
-from viz.wording import number, shortened, visible
+from viz.wording import file_name, number, shortened, visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -224,7 +224,7 @@ class _Sources:
                 made.setdefault(node.source[0], set()).add(node.source[1])
         self._numbers = {file: k for k, file in enumerate(made)}
         self.files = [
-            {"name": visible(Path(file).name), "lines": _excerpt(linecache.getlines(file), made[file])} for file in made
+            {"name": file_name(file), "lines": _excerpt(linecache.getlines(file), made[file])} for file in made
         ]
 
     def place(self, node: Value) -> Sequence[int]:

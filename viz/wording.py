@@ -115,6 +115,16 @@ def shortened(text: str, limit: int) -> str:
     return f"{text[: limit - 1 - end]}…{text[-end:]}"
 
 
+def file_name(path: str) -> str:
+    """What a source file is called: its name without folders; `cell` for a notebook's, whose files are numbers.
+
+    >>> file_name("demos/xor.py"), file_name("/tmp/ipykernel_19582/2832812818.py"), file_name("<stdin-3>")
+    ('xor.py', 'cell', '<stdin-3>')
+    """
+    *folders, name = path.replace("\\", "/").split("/")
+    return "cell" if folders and folders[-1].startswith("ipykernel_") else visible(name)
+
+
 def width(text: str) -> int:
     """How many columns of a terminal it takes: two for a Chinese character, none for a combining accent."""
     if text.isascii():

@@ -1,8 +1,8 @@
 """The prompt: step through backpropagation, forwards and back, with pdb's habits and gdb's words for going back.
 
 The commands that move are here, those about stops in `viz/stopping.py`, those that only look in `viz/inspection.py`
-and `viz/explanation.py`. Nothing is executed again: a cursor moves over a recorded `Trace`, and no gradient of the engine
-is touched.
+and `viz/explanation.py`. Nothing is executed again: a cursor moves over a recorded `Trace`, and no gradient of the
+engine is touched.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ def test_public_names() -> None:
         "value_and_grad", "vjp",
     }  # fmt: skip
     assert set(nn.__all__) == {"MLP", "SGD", "Layer", "Module", "Neuron", "initializers", "mse"}
-    assert set(viz.__all__) == {"Diagram", "Page", "card", "debug", "draw", "page", "steps", "tree"}
+    assert set(viz.__all__) == {"Diagram", "Page", "card", "debug", "draw", "page", "plots", "steps", "tree"}
     for module in (engine, nn, viz):
         assert all(hasattr(module, name) for name in module.__all__)
 

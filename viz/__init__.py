@@ -1,4 +1,4 @@
-"""glassgrad's faces: a prompt to step through backpropagation, diagrams, and texts for the terminal.
+"""glassgrad's faces: a prompt to step through backpropagation, diagrams, plots, and texts for the terminal.
 
 They read what the engine recorded and change nothing in it; they know nothing of layers and losses. Imported at an
 interactive prompt, `viz` lets Values remember the line that made them: see `engine.record_source.always`.
@@ -17,12 +17,13 @@ from engine import record_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from viz import plots
     from viz.debugger import debug
     from viz.diagram import Diagram, draw
     from viz.pages import Page, page
     from viz.terminal import card, steps, tree
 
-__all__ = ["Diagram", "Page", "card", "debug", "draw", "page", "steps", "tree"]
+__all__ = ["Diagram", "Page", "card", "debug", "draw", "page", "plots", "steps", "tree"]
 
 if hasattr(sys, "ps1") or sys.flags.interactive:
     record_source.always()
@@ -34,6 +35,8 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
+    if name == "plots":
+        return import_module("viz.plots")
     home = {"debug": "debugger", "draw": "diagram", "Diagram": "diagram", "Page": "pages", "page": "pages"}.get(
         name, "terminal"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -84,6 +85,24 @@ def test_demos_succeed(name: str, tmp_path: Path) -> None:
     assert "<svg" in (tmp_path / "picture.svg").read_text()
     said = {"xor": ["XOR is solved.", "All gradients agree.", "picture.svg"], "neuron": ["agree.", "0.500000"]}
     assert all(text in done.stdout for text in said[name])
+
+
+def test_the_gallery_is_made_and_shown(tmp_path: Path) -> None:
+    runs = []
+    for folder, seed in (("one", "1"), ("other", "2")):  # both at once: each takes ten seconds
+        command = [sys.executable, "-W", "error", str(ROOT / "demos" / "gallery.py"), "--output", folder]
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "MPLCONFIGDIR": str(tmp_path)}
+        runs.append(subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE))
+    for process in runs:
+        errors = process.communicate()[1].decode()
+        assert process.returncode == 0, errors
+    made = {path.name: path.read_bytes() for path in (tmp_path / "one").iterdir()}
+    assert made == {path.name: path.read_bytes() for path in (tmp_path / "other").iterdir()}
+    committed = {path.name: path.stat().st_size for path in (ROOT / "demos" / "gallery").iterdir()}
+    shown = re.findall(r"!\[.+?\]\(demos/gallery/(\S+)\)", (ROOT / "README.md").read_text())
+    assert made.keys() == committed.keys() == set(shown)
+    assert all(b"<svg" in picture for picture in made.values())
+    assert max(committed.values()) < 150_000
 
 
 def test_a_demo_that_fails_says_so(tmp_path: Path) -> None:

@@ -347,14 +347,23 @@ def test_each_line_has_its_name_at_its_end_and_no_name_is_over_another(norms):
     ax = rendered(plots.gradient_norms(layers, ax=new_axes()))
     assert [repr(line.get_ydata().tolist()) for line in series(ax)] == list(map(repr, norms))
     assert {text.get_text() for text in ax.texts} == set(layers)
-    bottom, top = ax.get_ylim()
     for text in ax.texts:
         end = layers[text.get_text()][-1]
-        assert text.xy == ((3, end) if 0 < end < math.inf else (3, 0.0 if end == 0 else 1.0))
-        assert bottom < end < top or not 0 < end < math.inf
+        place = (ax.transData - ax.transAxes).transform((3, end))[1] if 0 < end < math.inf else float(end != 0)
+        assert text.xy[1] == pytest.approx(place)
     boxes = sorted(Text.get_window_extent(text).intervaly.tolist() for text in ax.texts)
     least = LABEL_SIZE * ax.figure.dpi / 72 * 0.9
     assert all(upper[0] - lower[0] >= least for lower, upper in itertools.pairwise(boxes))
+
+
+def test_names_follow_when_the_limits_change():
+    ax = plots.gradient_norms({"a": [1.0, 1.0], "b": [1.0, 0.1]}, ax=new_axes())
+    for limits, places in (((0.01, 100.0), [0.5, 0.25]), ((1.0, 10.0), [0.0, 0.0]), ((0.1, 0.5), [1.0, 0.0])):
+        ax.set_ylim(limits)
+        assert [text.xy[1] for text in sorted(ax.texts, key=Text.get_text)] == pytest.approx(places)
+    ax.set_yscale("linear")
+    ax.set_ylim(-1, 1)
+    assert [text.xy[1] for text in sorted(rendered(ax).texts, key=Text.get_text)] == pytest.approx([1.0, 0.55])
 
 
 def test_consecutive_layers_differ_in_style_and_marker():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import hypot, log
+from math import hypot
+from statistics import fmean
 
 from viz.canvas import COLORS, FAINT, MARKERS, STYLES, axes_or_new, legend, literal, numbers
 from viz.modules import scopes
@@ -11,7 +12,6 @@ from viz.modules import scopes
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from typing import Any
 
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
@@ -254,43 +254,50 @@ def _over_time(snapshots: object) -> object:
 def _name_at_the_end(ax: Axes, lines: dict[str, Line2D]) -> None:
     """Write each line's name to the right of its end, no name over another; as many as there is room for."""
     ax.margins(x=0.02)
-    bottom, top = map(log, ax.get_ylim())
     room = LABEL_SIZE * LINE_HEIGHT / (ax.bbox.height * 72 / ax.figure.dpi)
-    ends = sorted(((*_end(line, bottom, top), name) for name, line in lines.items()), key=lambda end: -end[0])
-    ends = ends[:: -(-len(ends) // max(int(1 / room), 1))]
-    heights = _spread([height for height, _, _ in ends], room)
-    for (_, point, name), height in zip(ends, heights, strict=True):
-        arrow = {"arrowstyle": "-", "color": lines[name].get_color(), "linewidth": 0.8, "shrinkA": 1, "shrinkB": 3}
-        text = ax.annotate(
-            "-", point[0], (1.05, height), point[1], "axes fraction", arrow, annotation_clip=False, va="center",
+    named = sorted(lines.items(), key=lambda item: -_end(ax, item[1])[1])
+    texts = {}
+    for name, line in named[:: -(-len(named) // max(int(1 / room), 1))]:
+        arrow = {"arrowstyle": "-", "color": line.get_color(), "linewidth": 0.8, "relpos": (0, 0.5)}
+        texts[line] = ax.annotate(
+            "-", (0, 0), (1.05, 0), "axes fraction", "axes fraction", arrow, annotation_clip=False, va="center",
             fontsize=LABEL_SIZE, color=ax.xaxis.label.get_color(),
         )  # fmt: skip
-        literal(text, name)
+        literal(texts[line], name)
+
+    def place(ax: Axes) -> None:
+        ends = sorted(((*_end(ax, line), text) for line, text in texts.items()), key=lambda end: -end[1])
+        for (x, y, text), height in zip(ends, _spread([y for _, y, _ in ends], room), strict=True):
+            text.xy, text.xyann = (x, y), (1.05, height)
+
+    place(ax)
+    for change in ("xlim_changed", "ylim_changed"):
+        ax.callbacks.connect(change, place)
 
 
-def _end(line: Line2D, bottom: float, top: float) -> tuple[float, tuple[tuple[float, float], Any]]:
-    """How high a line ends, as a fraction of the axes; that point, and its coordinates' names."""
-    import numpy
+def _end(ax: Axes, line: Line2D) -> tuple[float, float]:
+    """Where a line ends, as fractions of the axes; at the edge if its last number is not in the picture."""
+    from numpy import asarray, isnan
 
-    step, norm = (float(numpy.asarray(data)[-1]) for data in line.get_data())
-    height = 0.0 if norm == 0 else (log(norm) - bottom) / (top - bottom) if numpy.isfinite(norm) else 1.0
-    if 0 < height < 1:
-        return height, ((step, norm), "data")
-    edge = min(max(height, 0.0), 1.0)
-    return edge, ((step, edge), ("data", "axes fraction"))
+    step, norm = (float(asarray(data)[-1]) for data in line.get_data())
+    ax.get_ylim()  # matplotlib finds limits when they are asked for
+    x, y = (ax.transData - ax.transAxes).transform((step, norm))
+    return float(x), 1.0 if isnan(y) else min(max(float(y), 0.0), 1.0)
 
 
 def _spread(heights: Sequence[float], room: float) -> list[float]:
-    """Heights, falling, moved apart until neighbours are `room` apart, and pushed back into [0, 1].
+    """Heights, falling, moved as little as can be until neighbours are `room` apart, all within [0, 1].
 
-    >>> [round(height, 2) for height in _spread([0.9, 0.52, 0.5], 0.1)]
-    [0.9, 0.52, 0.42]
+    >>> [round(height, 2) for height in _spread([0.9, 0.52, 0.5, 0.0], 0.1)]
+    [0.9, 0.56, 0.46, 0.0]
     """
-    found: list[float] = []
-    for height in heights:
-        found.append(min(height, found[-1] - room) if found else min(height, 1.0))
-    floor = 0.0
-    for k in reversed(range(len(found))):
-        found[k] = max(found[k], floor)
-        floor = found[k] + room
-    return found
+    # With k * room added they only have to fall; the nearest falling numbers are means of neighbours.
+    blocks: list[list[float]] = []
+    for k, height in enumerate(heights):
+        blocks.append([height + k * room])
+        while len(blocks) > 1 and fmean(blocks[-2]) < fmean(blocks[-1]):
+            last = blocks.pop()
+            blocks[-1] += last
+    falling = [fmean(block) for block in blocks for _ in block]
+    least = (len(heights) - 1) * room
+    return [min(max(height, least), 1.0) - k * room for k, height in enumerate(falling)]

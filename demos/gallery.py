@@ -1,0 +1,143 @@
+"""The pictures of the README, each of a real computation.
+
+    python demos/gallery.py [--output gallery]
+
+- `neuron.svg`: one neuron in the middle of backpropagation;
+- `network.svg`: a small network, with its gradients;
+- `boundary.svg`: how a network parts two moons, and its error on the way there;
+- `vanishing.svg`: gradients that vanish layer by layer behind sigmoids, and do not behind relus.
+
+It takes ten seconds. The README shows those in `demos/gallery`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from random import Random
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from tqdm import trange
+
+import nn
+import viz
+from engine import Trace, Value, functions, no_grad
+
+
+def neuron(path: Path) -> None:
+    """tanh(w . x + b) and its squared error, when backpropagation has come to the weighted sum."""
+    x = [Value(0.5, label="x1"), Value(-1.0, label="x2")]
+    w = [Value(0.8, label="w1"), Value(-0.6, label="w2")]
+    total = functions.dot(w, x) + Value(0.1, label="b")
+    total.label = "z"
+    output = total.tanh()
+    output.label = "a"
+    loss = (output - 0.3).square()
+    loss.label = "loss"
+    trace = Trace(loss)
+    [weighted, *_] = trace.find(op="dot", label="w1")
+    viz.draw(trace, at=weighted.index + 1).save(path)
+
+
+def network(path: Path) -> None:
+    """A 2-2-1 network, its loss on one example, and every gradient."""
+    model = nn.MLP(2, [2, 1], "tanh", seed=3)
+    loss = nn.mse(model([Value(0.5, label="x1"), Value(-1.0, label="x2")]), [1.0])
+    loss.label = "loss"
+    loss.backward()
+    viz.draw(loss).save(path)
+
+
+def two_moons(count: int, generator: Random) -> tuple[list[list[float]], list[int]]:
+    """Points of two half circles that reach into one another, with noise; class -1 above, 1 below."""
+    points, classes = [], []
+    for k in range(count):
+        angle = math.pi * generator.random()
+        above = [math.cos(angle), math.sin(angle)]
+        center = above if k % 2 == 0 else [1 - above[0], 0.5 - above[1]]
+        points.append([coordinate + generator.gauss(0, 0.1) for coordinate in center])
+        classes.append(-1 if k % 2 == 0 else 1)
+    return points, classes
+
+
+def error(model: nn.MLP, points: list[list[float]], classes: list[int]) -> Value:
+    """Mean squared error."""
+    return nn.mse([model(point)[0] for point in points], classes)
+
+
+def descend(model: nn.MLP, loss: Callable[[], Value], rate: float, steps: int) -> Iterator[float]:
+    """Gradient descent; yields each loss while its gradients are there."""
+    optimizer, parameters = nn.SGD(rate), model.parameters()
+    for _ in trange(steps, desc="training", unit="step", leave=False):
+        current = loss()
+        model.zero_grad()
+        current.backward()
+        yield current.data
+        optimizer.step(parameters)
+
+
+def boundary(path: Path) -> None:
+    """A 2-8-8-1 network trained on sixty points, and its error on sixty others."""
+    generator = Random(1)
+    known, unknown = two_moons(60, generator), two_moons(60, generator)
+    model = nn.MLP(2, [8, 8, 1], "tanh", seed=0)
+    history: dict[str, list[float]] = {"loss": [], "val_loss": []}
+    for loss in descend(model, partial(error, model, *known), rate=0.1, steps=600):
+        history["loss"].append(loss)
+        with no_grad():
+            history["val_loss"].append(error(model, *unknown).data)
+    figure, (left, right) = side_by_side()
+    viz.plots.decision_boundary(lambda point: model(point)[0], *known, ax=left, resolution=80)
+    viz.plots.curves(history, ax=right, log=True, xlabel="step of gradient descent")
+    left.set_title("two moons and the border between them")
+    right.set_title("mean squared error")
+    save(figure, path)
+
+
+def vanishing(path: Path) -> None:
+    """Gradient norms by layer of two networks of eight layers, one of sigmoids, one of relus."""
+    points, classes = two_moons(12, Random(0))
+    figure, axes = side_by_side()
+    for ax, activation, initializer in zip(axes, ("sigmoid", "relu"), ("glorot_normal", "he_normal"), strict=True):
+        model = nn.MLP(2, [8] * 7 + [1], activation, initializer=initializer, seed=0)
+        steps = descend(model, partial(error, model, points, classes), rate=0.01, steps=40)
+        norms = [viz.plots.layer_gradient_norms(model.named_parameters()) for _ in steps]
+        viz.plots.gradient_norms(norms, ax=ax, xlabel="step of gradient descent")
+        ax.set(title=f"eight layers, {activation}", ylim=(1e-5, 3))
+    save(figure, path)
+
+
+def side_by_side() -> tuple[Figure, list[Axes]]:
+    """A figure of two axes, as wide as a page."""
+    figure = Figure((10, 3.9), layout="constrained")
+    return figure, list(figure.subplots(1, 2))
+
+
+def save(figure: Figure, path: Path) -> None:
+    """The same bytes each time: no date, no random names inside."""
+    with rc_context({"svg.hashsalt": "glassgrad"}):
+        figure.savefig(path, metadata={"Date": None})
+
+
+PICTURES = {function.__name__: function for function in (neuron, network, boundary, vanishing)}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Make every picture."""
+    parser = argparse.ArgumentParser(description="Make the pictures of the README.")
+    parser.add_argument("--output", type=Path, default=Path("gallery"), help="the folder (default: %(default)s)")
+    folder = parser.parse_args(arguments).output
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, make in PICTURES.items():
+        path = folder / f"{name}.svg"
+        make(path)
+        print(path)
+
+
+if __name__ == "__main__":
+    main()

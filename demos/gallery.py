@@ -73,7 +73,7 @@ def error(model: nn.MLP, points: list[list[float]], classes: list[int]) -> Value
 def descend(model: nn.MLP, loss: Callable[[], Value], rate: float, steps: int) -> Iterator[float]:
     """Gradient descent; yields each loss while its gradients are there."""
     optimizer, parameters = nn.SGD(rate), model.parameters()
-    for _ in trange(steps, desc="training", unit="step", leave=False):
+    for _ in trange(steps, desc="training", unit="step", leave=False, disable=None):
         current = loss()
         model.zero_grad()
         current.backward()

@@ -35,7 +35,7 @@ def train(model: nn.MLP, steps: int) -> list[float]:
     optimizer = nn.SGD(LEARNING_RATE)
     parameters = model.parameters()
     losses = []
-    progress = trange(steps, desc="training", unit="step", mininterval=0.2)
+    progress = trange(steps, desc="training", unit="step", mininterval=0.2, disable=None)
     for step in progress:
         loss = half_squared_error(model)
         model.zero_grad()

@@ -65,8 +65,8 @@ def weight(path: str) -> Value:
     return Value(2.0, label=f"{path}.weight.0")
 
 
-X = Value(3.0, label="x")
 A, B, C = "layers.0.neurons.0", "layers.0.neurons.1", "layers.1.neurons.0"
+X, W = Value(3.0, label="x"), weight(A)
 IN_A, IN_LAYER = ("layers.0", A), ("layers.0",)
 EXPRESSIONS = {
     "a product with the input": (weight(A) * X, IN_A),
@@ -75,6 +75,14 @@ EXPRESSIONS = {
     "parameters of two layers": (weight(A) * weight(C), ()),
     "a parameter without a module among them": (weight(A) * Value(1.0, label="scale"), IN_A),
     "a parameter of the layer as slope": ((weight(A) * X).leaky_relu(Value(0.1, label="layers.0.slope")), IN_LAYER),
+    "a sum of products": (functions.sum([weight(A) * X, weight(A) * X]) + Value(0.0, label=f"{A}.bias"), IN_A),
+    "a sum of products only": (functions.sum([weight(A) * X, weight(A) * X]), IN_A),
+    "a running sum": (sum([weight(A) * X, weight(A) * X, weight(A) * X]), IN_A),
+    "its activation": (sum([weight(A) * X, weight(A) * X]).relu(), IN_A),
+    "a sum of one neuron's outputs for two examples": (W * X + W * Value(1.0), ()),
+    "a running sum of them": (sum([W * X, W * Value(1.0)]), ()),
+    "a sum with a number": (weight(A) * X + 1, ()),
+    "a sum with an input": (weight(A) * X + X, ()),
     "an activation": ((weight(A) * X).tanh(), IN_A),
     "an activation with a constant": ((weight(A) * X).leaky_relu(0.2), IN_A),
     "a second function": ((weight(A) * X).sigmoid().log(), ()),

@@ -29,6 +29,8 @@ def scopes(order: Sequence[Value]) -> dict[Value, Scope]:
 
     - A parameter lies where its label says: `layers.0.neurons.2.weight.1` in layer 0 and its neuron 2.
     - A node computed from parameters lies where they do; if they differ, in what they have in common.
+    - A sum of such nodes of one module lies in it: `w0 * x0 + w1 * x1 + bias`. If they start from the same parameter, as
+      the outputs for two examples do, the sum lies outside.
     - A function (not an operator) of one node that was computed from parameters, or of several, each in a module of its
       own, lies in what they have in common: tanh in its neuron, logsumexp of a layer's outputs in the layer. It is an
       activation, and there is one: in `log(sigmoid(w * x))`, the logarithm lies outside.
@@ -51,6 +53,7 @@ def scopes(order: Sequence[Value]) -> dict[Value, Scope]:
     found: dict[Value, Scope] = {}
     known: dict[str, Scope] = {}  # by label: weights that share one share its scope
     direct: dict[Value, Scope] = {}  # of nodes that were computed from parameters
+    starts: dict[Value, Value] = {}  # the first parameter of each of them
     for node in order:
         if node.op is LEAF:
             label = node.label or ""
@@ -58,15 +61,27 @@ def scopes(order: Sequence[Value]) -> dict[Value, Scope]:
                 known[label] = _scope(label)
             found[node] = known[label]
             continue
-        parents = {parent for parent in node.parents if parent.op is not CONSTANT}
-        parameters = {found[parent] for parent in parents if parent.op is LEAF} - {()}
+        parents = dict.fromkeys(parent for parent in node.parents if parent.op is not CONSTANT)
+        parameters = [parent for parent in parents if parent.op is LEAF and found[parent]]
         if parameters:
-            found[node] = direct[node] = _common(parameters)
+            found[node] = direct[node] = _common({found[parameter] for parameter in parameters})
+            starts[node] = parameters[0]
             continue
         places = {direct[parent] for parent in parents if parent in direct}
+        if len(places) == 1 and _is_sum_of_parts(node, [starts.get(parent) for parent in parents]):
+            found[node] = direct[node] = places.pop()
+            starts[node] = starts[next(iter(parents))]
+            continue
         activates = node.op.symbol == node.op.name and len(places) == len(parents)
         found[node] = _common(places) if activates else ()
     return found
+
+
+def _is_sum_of_parts(node: Value, starts: list[Value | None]) -> bool:
+    """Whether it adds up what starts from different parameters; the 0 that Python's `sum` begins with is no part."""
+    if node.op.name not in ("add", "sum") or None in starts or len(set(starts)) < len(starts):
+        return False
+    return all(parent.data == 0.0 for parent in node.parents if parent.op is CONSTANT)
 
 
 def _scope(label: str) -> Scope:

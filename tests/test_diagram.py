@@ -19,7 +19,7 @@ import viz
 from engine import Value, constant, functions
 from engine.graph import topological_order
 from viz import layout
-from viz.diagram import _label
+from viz.dot import label as _label
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -319,7 +319,7 @@ def test_any_labels_are_shown_as_text(labels):
 
 def test_a_label_is_never_taken_for_html():
     quote = pytest.importorskip("graphviz.quoting").quote
-    assert quote(_label("<b>")) == '"<b>"'
+    assert quote(_label(["<b>"])) == '"<b>"'
 
 
 def test_ids_differ_between_pictures_and_agree_between_runs():

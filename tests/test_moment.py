@@ -42,7 +42,7 @@ def drawn(diagram: viz.Diagram) -> tuple[dict[str, Any], dict[str, list[Any]]]:
     """From DOT, the attributes of each box, and of the arrows between each two; labels as lists of lines."""
     boxes: dict[str, Any] = {}
     arrows: dict[str, list[Any]] = {}
-    for name, text in re.findall(r"^\t(n\d+(?: -> n\d+)?) \[(.*)\]$", diagram.source, re.MULTILINE):
+    for name, text in re.findall(r"^\t+(n\d+(?: -> n\d+)?) \[(.*)\]$", diagram.source, re.MULTILINE):
         pairs = re.findall(r'(\w+)=(?:"((?:[^"\\]|\\.)*)"|([^" ]+))', text)
         attributes: dict[str, Any] = {key: quoted or plain for key, quoted, plain in pairs}
         lines = attributes["label"].replace("\u00a0", " ").split("\\n") if "label" in attributes else []
@@ -63,7 +63,7 @@ def test_every_moment_shows_the_state_after_so_many_events(build: Callable[[], V
         boxes, arrows = drawn(diagram)
         gradients, event = trace.state(k), trace[k - 1] if k else None
         sweep = "" if event is None else ", backward" if isinstance(event, Contribution) else ", forward"
-        assert f'"\\nstep {k} of {len(trace)}{sweep}"' in diagram.source
+        assert f'"\\nstep {k} of {len(trace)}{sweep}"' in diagram.source.replace("\u00a0", " ")
         for place, node in enumerate(trace.nodes):
             lines, waiting = boxes[names[node]]["label"], place >= k
             now = event is not None and event.node is node
@@ -88,15 +88,20 @@ def test_every_moment_shows_the_state_after_so_many_events(build: Callable[[], V
 @pytest.mark.parametrize("rankdir", ["LR", "TB"])
 @pytest.mark.parametrize("build", GRAPHS[:-1])
 def test_boxes_stay_where_they_are(build: Callable[[], Value], rankdir: str) -> None:
-    def places(k: int) -> list[str | None]:
+    """To half a point: the picture's edge moves a little when an arrow there is turned."""
+
+    def places(k: int) -> list[float]:
         picture = ET.fromstring(svg_of(trace, at=k, rankdir=rankdir))
         shapes = [group[1] for group in picture.iter(f"{SVG}g") if group.get("class") == "node"]
         assert len(shapes) == len(trace.nodes)
-        return [picture.get("viewBox"), *(s.get(name) for s in shapes for name in ("points", "d", "cx", "cy", "rx"))]
+        texts = [s.get(name, "") for s in shapes for name in ("points", "d", "cx", "cy", "rx")]
+        return [
+            float(number) for text in [picture.get("viewBox", ""), *texts] for number in re.findall(r"-?[\d.]+", text)
+        ]
 
     trace = Trace(build())
     first, *others = [places(k) for k in range(0, len(trace) + 1, max(1, len(trace) // 8))]
-    assert any(first[1:]) and all(other == first for other in others)
+    assert len(first) > 4 and all(other == pytest.approx(first, abs=0.5) for other in others)
 
 
 def test_the_numbers_are_the_recorded_ones_and_drawing_touches_nothing() -> None:

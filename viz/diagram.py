@@ -1,70 +1,64 @@
-"""`draw`: a graph as a picture, one box for each node.
+"""`draw`: a graph or a module as a picture.
 
-The picture is DOT text first, built without any program, then laid out by Graphviz (`viz/layout.py`). Text comes from
-users: it is escaped, and stands on plain boxes only, because Graphviz's record and HTML labels are languages.
+A picture is made in three steps: which nodes are one box (`viz/collapsing.py`), what stands on the boxes
+(`viz/boxes.py`), and how that is said in DOT (`viz/dot.py`), which needs no program. Then Graphviz lays it out
+(`viz/layout.py`).
 """
 
 from __future__ import annotations
 
 import math
-import sys
 
 from engine.graph import topological_order
 from engine.ops import CONSTANT
 from engine.stepping import Trace
+from viz import dot
+from viz.boxes import EDGE_LABELS, Boxes, Shown
+from viz.collapsing import LEVELS, collapsed
+from viz.heat import Heat, amounts
 from viz.moment import Moment
 from viz.terminal import tree
-from viz.wording import NUMBER_WIDTH, formula, number, numbered, results, title
+from viz.wording import counted, numbered, results, visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+    from collections.abc import Callable, Container
     from os import PathLike
     from pathlib import Path
-    from typing import Any
 
     from engine import Value
+    from viz.collapsing import Group, Level
 
-    Attributes = dict[str, str]
+    Color = str | Callable[[Value], object] | None
 
 RANKDIRS = ("LR", "RL", "TB", "BT")
 PICTURES = ("svg", "png", "pdf")
 TEXTS = ("dot", "gv")
-
-# Widths are measured with the first font of the list that is installed, and viewers use theirs: all are of equal width.
-FONT = "DejaVu Sans Mono,Menlo,Consolas,monospace"
-
-# Blue and grey of Okabe and Ito's palette for all kinds of sight; kinds of node differ by shape and line as well.
-INK, LINE, BLUE = "#1b1f24", "#57606a", "#0072b2"
-GRAPH = {"nodesep": "0.3", "ranksep": "0.4"}
-NODE = {
-    "shape": "box", "style": "rounded,filled", "fillcolor": "#ffffff", "color": LINE, "fontname": FONT,
-    "fontsize": "11", "fontcolor": INK, "margin": "0.13,0.08", "height": "0", "width": "0",
-}  # fmt: skip
-EDGE = {"color": LINE, "fontname": FONT, "fontsize": "10", "fontcolor": LINE, "arrowsize": "0.6"}
-LEAF_LOOK = {"style": "filled", "fillcolor": "#e3f0fa", "color": BLUE, "penwidth": "1.5"}
-CONSTANT_LOOK = {"shape": "oval", "style": "dashed", "fontcolor": LINE, "margin": "0.05,0.03"}
-CONSTANT_EDGE = {"style": "dashed"}
-RESULT_LOOK = {"penwidth": "2.5"}
-CAPTION = {"labeljust": "l", "fontname": FONT, "fontsize": "12", "fontcolor": INK}
-
-ROW_WIDTH = len("data ") + NUMBER_WIDTH
 
 
 def draw(
     value: Value | list[Value] | tuple[Value, ...] | Trace,
     *,
     at: int | None = None,
+    collapse: Level = None,
+    color: Color = None,
+    edge_labels: str = "number",
     rankdir: str = "LR",
     show_constants: bool = True,
     show_grad: bool = True,
+    show_modules: bool = True,
     time_limit: float = 10.0,
 ) -> Diagram:
     """The graph as a diagram: what is recorded now, whatever is computed afterwards.
 
     One box for each node, with its label or its number in topological order, its formula, data and gradient. Arrows
     lead from operand to result and carry the partial, d result / d operand; a repeated operand has one for each time.
-    Leaves have square corners, constants are dashed ovals and carry no partial, results have a thick border.
+    Leaves have square corners, constants are dashed ovals and carry no partial, results have a thick border. Layers
+    and neurons are frames, told from the labels of parameters: `layers.0.neurons.2.weight.1`.
+
+    Of a large graph, `collapse` makes one box of a layer or neuron, with the norm of its parameters' gradients, and one
+    of similar nodes outside, as those of many examples are. Such a box has a double border and says how many nodes it
+    hides; what was computed ten times in the same way is marked "× 10".
 
     Of a trace, the moment after its first `at` events: with the numbers that were recorded, the gradients of that
     moment and nothing yet where the forward sweep has not come. The node at work is marked `now`. Arrows carry the
@@ -74,14 +68,20 @@ def draw(
     Args:
         value: the result, or a list or tuple of several, or a trace.
         at: which moment of a trace, from 0 to its number of events; None for the end.
+        collapse: what is one box: None, nothing; "neuron", the innermost modules; "layer", those around neurons; a
+            whole number, the modules inside that many others; "auto", the finest of these that can be read.
+        color: "grad" fills boxes by their gradient, blue below zero and orange above, on a logarithmic scale; a
+            function of a node by the number it returns, or with the colour: "gold", "#ffd700". None for no fill.
+        edge_labels: partials as "number", "formula", "both" or "none".
         rankdir: the direction of the arrows: LR (left to right), RL, TB (top to bottom) or BT.
         show_constants: whether numbers that entered an expression have boxes; short formulas show them in any case.
         show_grad: whether boxes show gradients.
+        show_modules: whether there are frames for layers and neurons.
         time_limit: seconds that the layout may take, `math.inf` for any time.
 
     Raises:
         TypeError: it is not a Value, nor a list or tuple of them, nor a trace; `at` is given without a trace, or is
-            not a whole number; the time limit is not a number.
+            not a whole number; the time limit is not a number; `color` returns something else.
         ValueError: the list is empty, or an option has no such choice.
         IndexError: the trace has fewer than `at` events.
         ImportError: the Python package graphviz is not installed.
@@ -101,26 +101,30 @@ def draw(
     """
     moment = _moment(value, at)
     roots = results(moment.root if moment else value, "draw")
-    if rankdir not in RANKDIRS:
-        raise ValueError(f"rankdir must be one of {', '.join(RANKDIRS)}; got {rankdir!r}; use rankdir='LR'")
+    _check("rankdir", rankdir, RANKDIRS)
+    _check("edge_labels", edge_labels, EDGE_LABELS)
+    _check_level(collapse)
     seconds = _seconds(time_limit)
-    order, ends = topological_order(*roots), frozenset(roots)
-    numbers = numbered(order)
-    nodes = [node for node in order if show_constants or node.op is not CONSTANT or node in ends]
-    caption = {"label": _label(f"\n{moment.caption}"), **CAPTION} if moment else {}
-    whole = {**GRAPH, "rankdir": rankdir, **caption}
-    graph = _graphviz().Digraph("glassgrad", graph_attr=whole, node_attr=NODE, edge_attr=EDGE)
-    edges = 0
-    for node in nodes:
-        name = f"n{numbers[node]}"
-        lines = _lines(node, numbers, show_grad, moment)
-        text = "\n".join(_justified(lines, "^" if node.op is CONSTANT else "<") if moment else lines)
-        graph.node(name, label=_label(text), _attributes=_appearance(node, node in ends, moment))
-        for parent, attributes in _edges(node, show_constants, moment):
-            graph.edge(f"n{numbers[parent]}", name, _attributes=attributes)
-            edges += 1
+    order = topological_order(*roots)
+    groups, level = collapsed(order, roots, collapse)
+    heat = _heat(color, order, moment)
+    captions = [
+        moment.caption if moment else "",
+        _words(level, collapse, groups, len(order)),
+        heat.legend() if heat else "",
+    ]
+    shown = Shown(show_constants, show_grad, show_modules, edge_labels)
+    boxes = Boxes(groups, numbered(order), frozenset(roots), shown, moment, heat)
+    picture = boxes.picture([caption for caption in captions if caption])
     text = tree(list(roots))
-    return Diagram(graph.source, f"{moment.caption}\n{text}" if moment else text, len(nodes), edges, seconds)
+    return Diagram(
+        dot.source(picture, rankdir),
+        f"{moment.caption}\n{text}" if moment else text,
+        len(picture.boxes),
+        len(picture.arrows),
+        seconds,
+        _smaller(level),
+    )
 
 
 def _moment(value: object, at: int | None) -> Moment | None:
@@ -131,78 +135,56 @@ def _moment(value: object, at: int | None) -> Moment | None:
     return None
 
 
-def _graphviz() -> Any:
-    try:
-        import graphviz
-    except ImportError as error:
-        from viz.layout import PIP_INSTALL
-
-        raise ImportError(
-            f"drawing needs the Python package graphviz; {sys.executable or 'this Python'} has none; "
-            f"install it with: {PIP_INSTALL}; until then viz.tree(value) shows the graph as text"
-        ) from error
-    return graphviz
+def _check(name: str, choice: object, choices: tuple[str, ...]) -> None:
+    if choice not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}; got {choice!r}; use {name}={choices[0]!r}")
 
 
-def _lines(node: Value, numbers: dict[Value, int], show_grad: bool, moment: Moment | None) -> Iterator[str]:
-    """The lines on a node's box."""
-    waiting = moment is not None and moment.is_waiting(node)
-    if node.op is CONSTANT:
-        if node.label:
-            yield title(node, numbers)
-        yield " " * len(number(node.data)) if waiting else number(node.data)
-        if moment:
-            yield moment.word(node)
-        return
-    yield f"{title(node, numbers):<{ROW_WIDTH - 4}} {moment.word(node)}" if moment else title(node, numbers)
-    if node.parents:
-        yield formula(node, numbers)
-    yield _row("data", node.data, waiting)
-    if show_grad:
-        yield _row("grad", node.grad, waiting)
+def _check_level(collapse: object) -> None:
+    is_number = isinstance(collapse, int) and not isinstance(collapse, bool)
+    if collapse is not None and collapse not in LEVELS and not (is_number and collapse >= 0):  # type: ignore[operator]
+        raise ValueError(
+            f"collapse must be one of None, {', '.join(LEVELS)}, or a number of levels from 0 on; "
+            f'got {collapse!r}; use collapse="auto"'
+        )
 
 
-def _row(name: str, amount: float, waiting: bool) -> str:
-    """A number, or room for one, at a fixed width: boxes stay where they are when it changes."""
-    return _kept(f"{name} {'' if waiting else number(amount):>{NUMBER_WIDTH}}")
+def _words(level: Level, asked: Level, groups: list[Group], nodes: int) -> str:
+    """What was collapsed, for the caption."""
+    if asked is None:
+        return ""
+    what = {"neuron": "every neuron", "layer": "every layer", 0: "every outermost module"}.get(
+        level or 0, f"every module inside {level} others"
+    )
+    several = [what] * any(group.module for group in groups) + ["all similar nodes"] * (level is not None)
+    name = f'"{level}"' if isinstance(level, str) else level
+    chosen = f' (collapse="auto" chose {name})' if asked == "auto" else ""
+    size = f"{counted(len(groups), 'box')} for {counted(nodes, 'node')}{chosen}"
+    return f"one box for {' and '.join(several) or 'every node'}: {size}"
 
 
-def _justified(lines: Iterator[str], side: str) -> list[str]:
-    """All of one width: Graphviz centres every line on its own."""
-    texts = list(lines)
-    width = max(map(len, texts))
-    return [_kept(f"{text:{side}{width}}") for text in texts]
+def _smaller(level: Level) -> str:
+    """What to do if the layout takes too long."""
+    if level is None:
+        return 'draw it with collapse="auto" or collapse="layer", or a smaller part of the graph'
+    return (
+        "draw it with collapse=0, or a smaller part of the graph" if level != 0 else "draw a smaller part of the graph"
+    )
 
 
-def _kept(text: str) -> str:
-    """The same with spaces that count: SVG collapses ordinary ones."""
-    return text.replace(" ", "\u00a0")
-
-
-def _label(text: str) -> str:
-    r"""A label that shows just this text.
-
-    >>> print(_label("<b>\n" r"\N &lt;"))
-    <b>\n\\N &amp;lt;
-    """
-    graphviz = _graphviz()
-    # Graphviz reads character references in every label, and `graphviz.escape` leaves them.
-    escaped = graphviz.escape(text.replace("&", "&amp;"))
-    return graphviz.nohtml(escaped.replace("\n", r"\n"))  # type: ignore[no-any-return]
-
-
-def _appearance(node: Value, is_result: bool, moment: Moment | None) -> Attributes:
-    kind = CONSTANT_LOOK if node.op is CONSTANT else {} if node.parents else LEAF_LOOK
-    return {**kind, **(RESULT_LOOK if is_result else {}), **(moment.node(node) if moment else {})}
-
-
-def _edges(node: Value, show_constants: bool, moment: Moment | None) -> Iterator[tuple[Value, Attributes]]:
-    for slot, (parent, partial) in enumerate(zip(node.parents, node.partials, strict=True)):
-        text, look = moment.edge(node, slot) if moment else (number(partial), {})
-        if parent.op is not CONSTANT:
-            yield parent, {"label": _label(_kept(text)), **look}
-        elif show_constants:
-            yield parent, {**CONSTANT_EDGE, **look}
+def _heat(color: Color, order: list[Value], moment: Moment | None) -> Heat | None:
+    if color is None:
+        return None
+    if color == "grad":
+        gradients = {node: node.grad for node in order if node.op is not CONSTANT}
+        return Heat("grad", gradients, moment.largest_gradient if moment else None)
+    if not callable(color):
+        raise ValueError(
+            f'color must be None, "grad" or a function of a node; got {color!r}; '
+            "for one colour use color=lambda node: 'gold'"
+        )
+    name = getattr(color, "__name__", "<")
+    return Heat("color" if name.startswith("<") else visible(name, 12), amounts(order, color))
 
 
 def _seconds(time_limit: object) -> float:
@@ -222,17 +204,27 @@ class Diagram:
         nodes: how many boxes there are.
         edges: how many arrows.
         time_limit: how many seconds the layout may take.
+        advice: what to do if it takes longer.
     """
 
-    def __init__(self, source: str, text: str, nodes: int, edges: int, time_limit: float = 10.0) -> None:
+    def __init__(
+        self,
+        source: str,
+        text: str,
+        nodes: int,
+        edges: int,
+        time_limit: float = 10.0,
+        advice: str = "draw a smaller part of the graph",
+    ) -> None:
         self.source = source
         self.text = text
         self.nodes = nodes
         self.edges = edges
         self.time_limit = time_limit
+        self.advice = advice
 
     def __repr__(self) -> str:
-        size = f"{_count(self.nodes, 'node')} and {_count(self.edges, 'edge')}"
+        size = f"{counted(self.nodes, 'node')} and {counted(self.edges, 'edge')}"
         return f'<Diagram of {size}: .save("graph.svg"), .source>'
 
     def save(self, path: str | PathLike[str], *, time_limit: float | None = None) -> Path:
@@ -299,15 +291,11 @@ class Diagram:
             picture = lay_out(self.source, format, time_limit)
         except TimeoutExpired:
             raise TimeoutError(
-                f"the layout took longer than {time_limit:g} s; the diagram has {_count(self.nodes, 'node')} and "
-                f"{_count(self.edges, 'edge')}; draw a smaller part of the graph, pass a longer time_limit=, save as "
-                ".dot, or read it as text: viz.tree(value)"
+                f"the layout took longer than {time_limit:g} s; the diagram has {counted(self.nodes, 'node')} and "
+                f"{counted(self.edges, 'edge')}; {self.advice}, pass a longer time_limit=, save as .dot, or read it as "
+                "text: viz.tree(value)"
             ) from None
         return _with_own_ids(picture, self.source) if format == "svg" else picture
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _with_own_ids(svg: bytes, source: str) -> bytes:

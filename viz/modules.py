@@ -29,8 +29,8 @@ def scopes(order: Sequence[Value]) -> dict[Value, Scope]:
 
     - A parameter lies where its label says: `layers.0.neurons.2.weight.1` in layer 0 and its neuron 2.
     - A node computed from parameters lies where they do; if they differ, in what they have in common.
-    - A sum of such nodes of one module lies in it: `w0 * x0 + w1 * x1 + bias`. If they start from the same parameter, as
-      the outputs for two examples do, the sum lies outside.
+    - A sum of such nodes of one module lies in it: `w0 * x0 + w1 * x1`. If they start from the same parameter, as the
+      outputs for two examples do, the sum lies outside.
     - A function (not an operator) of one node that was computed from parameters, or of several, each in a module of its
       own, lies in what they have in common: tanh in its neuron, logsumexp of a layer's outputs in the layer. It is an
       activation, and there is one: in `log(sigmoid(w * x))`, the logarithm lies outside.
@@ -82,6 +82,26 @@ def _is_sum_of_parts(node: Value, starts: list[Value | None]) -> bool:
     if node.op.name not in ("add", "sum") or None in starts or len(set(starts)) < len(starts):
         return False
     return all(parent.data == 0.0 for parent in node.parents if parent.op is CONSTANT)
+
+
+def is_neuron(path: str) -> bool:
+    """Whether a module is one of a list that is called `neurons`.
+
+    >>> is_neuron("layers.0.neurons.2"), is_neuron("layers.0")
+    (True, False)
+    """
+    *_, name, index = ("", *path.split("."))[-3:]
+    return name == "neurons" and index.isdecimal()
+
+
+def module_title(path: str, outer: str = "") -> str:
+    """What a module is called within another one: `neuron 2`, `attention`, `layers.0`.
+
+    >>> module_title("layers.0.neurons.2", "layers.0"), module_title("layers.0")
+    ('neuron 2', 'layers.0')
+    """
+    name = path.removeprefix(f"{outer}.") if outer else path
+    return f"neuron {name.removeprefix('neurons.')}" if is_neuron(name) and name.count(".") == 1 else name
 
 
 def _scope(label: str) -> Scope:

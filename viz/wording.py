@@ -54,13 +54,24 @@ def number(amount: float) -> str:
     return f"{amount:.5g}"
 
 
+def counted(count: int, noun: str) -> str:
+    """A count in words.
+
+    >>> counted(1, "node"), counted(1234, "leaf")
+    ('1 node', '1,234 leaves')
+    """
+    return f"{count:,} {noun if count == 1 else {'leaf': 'leaves', 'box': 'boxes'}.get(noun, f'{noun}s')}"
+
+
 def title(node: Value, numbers: Mapping[Value, int]) -> str:
     """The node's label, or its number."""
     return visible(node.label) if node.label else f"#{numbers[node]}"
 
 
-def formula(node: Value, numbers: Mapping[Value, int]) -> str:
+def formula(node: Value, numbers: Mapping[Value, int], names: list[str] | None = None) -> str:
     """How the node was computed, its operands called by label or number: `a * b`, `tanh(#5)`, `dot(8 operands)`.
+
+    Other names for the operands can be given.
 
     >>> from engine.graph import topological_order
     >>> a = Value(2.0, label="a")
@@ -69,18 +80,27 @@ def formula(node: Value, numbers: Mapping[Value, int]) -> str:
     >>> [formula(node, numbers) for node in numbers if node.parents]
     ['a * a', '#2 + 1', 'sqrt(#4)']
     """
-    text = value_formula(node, [operand(parent, numbers) for parent in node.parents])
+    text = value_formula(node, names or [operand(parent, numbers) for parent in node.parents])
     return text if len(text) <= FORMULA_LIMIT else f"{node.op.name}({len(node.parents)} operands)"
 
 
 def operand(parent: Value, numbers: Mapping[Value, int]) -> str:
-    """A short name, or the number of a constant; of a long dotted name the last parts: `…2.weight.1`."""
-    if not parent.label:
-        return number(parent.data) if parent.op is CONSTANT else f"#{numbers[parent]}"
-    last = parent.label[1 - OPERAND_LIMIT :].partition(".")[2]
-    if len(parent.label) > OPERAND_LIMIT and last:
+    """A short name, or the number of a constant."""
+    if parent.label:
+        return short(parent.label)
+    return number(parent.data) if parent.op is CONSTANT else f"#{numbers[parent]}"
+
+
+def short(label: str) -> str:
+    """A label as an operand; of a long dotted one the last parts.
+
+    >>> short("layers.0.neurons.2.weight.1"), short("layers.0")
+    ('…2.weight.1', 'layers.0')
+    """
+    last = label[1 - OPERAND_LIMIT :].partition(".")[2]
+    if len(label) > OPERAND_LIMIT and last:
         return f"…{visible(last, OPERAND_LIMIT)}"
-    return visible(parent.label, OPERAND_LIMIT)
+    return visible(label, OPERAND_LIMIT)
 
 
 def visible(text: str, limit: int = LABEL_LIMIT) -> str:

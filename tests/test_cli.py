@@ -22,6 +22,8 @@ a, b = Value(2.0), Value(-3.0, label="given")
 loss = (a * b + beside.OFFSET).tanh()
 number = 3.0
 listed = [loss]
+w = [Value(0.5, label=f"layers.0.neurons.{k}.weight.0") for k in range(2)]
+trained = ((w[0] * 3).tanh() + (w[1] * 3).tanh()).square()
 
 def computed():
     return Value(1.5, label="w").sin()
@@ -75,9 +77,19 @@ RUNS: dict[str, tuple[list[str], int, str]] = {
     "list of one": (["tree", "model.py:listed"], 0, "tanh("),
     "check of a file": (["check", "model.py:loss"], 0, "a:     ok"),
     "a wrong partial": (["check", "model.py:wrong"], 1, "gradient check FAILED"),
-    "draw": (["draw", "model.py:loss", "-o", "loss.dot"], 0, "loss.dot: 6 nodes, 5 edges"),
-    "draw a moment": (["draw", "w * x", "w=2", "x=3", "--at", "4", "-o", "at.dot"], 0, "at.dot: 3 nodes"),
-    "draw less": (["draw", "2 * x", "x=3", "--hide-constants", "--rankdir", "TB", "-o", "g.dot"], 0, "g.dot: 2 nodes"),
+    "draw": (["draw", "model.py:loss", "-o", "loss.dot"], 0, "loss.dot: 6 boxes and 5 arrows"),
+    "draw a moment": (["draw", "w * x", "w=2", "x=3", "--at", "4", "-o", "at.dot"], 0, "at.dot: 3 boxes"),
+    "draw less": (["draw", "2 * x", "x=3", "--hide-constants", "--rankdir", "TB", "-o", "g.dot"], 0, "g.dot: 2 boxes"),
+    "draw layers": (["draw", "model.py:trained", "--collapse", "layer", "-o", "l.dot"], 0, "l.dot: 5 boxes and 4"),
+    "draw neurons": (["draw", "model.py:trained", "--collapse", "neuron", "-o", "l.dot"], 0, "l.dot: 6 boxes"),
+    "draw outer modules": (["draw", "model.py:trained", "--collapse", "0", "-o", "l.dot"], 0, "l.dot: 5 boxes and 4"),
+    "draw what fits": (["draw", "model.py:trained", "--collapse", "auto", "-o", "l.dot"], 0, "l.dot: 10 boxes"),
+    "draw heat and formulas": (
+        ["draw", "a * b", "a=2", "b=3", "--color", "grad", "--edge-labels", "both", "-o", "c.dot"], 0, "c.dot: 3 boxes",
+    ),
+    "no such level": (["draw", "2 * x", "x=3", "--collapse", "all"], 2, "collapse must be one of None, neuron, layer"),
+    "no such labels": (["draw", "2 * x", "x=3", "--edge-labels", "all"], 2, "invalid choice: 'all'"),
+    "no such colour": (["draw", "2 * x", "x=3", "--color", "data"], 2, "invalid choice: 'data'"),
     "page": (["page", "w * x", "w=2", "x=3", "-o", "s.html", "--title", "A product"], 0, "s.html: 5 steps"),
     "page of a file": (["page", "model.py:loss"], 0, "steps.html: 10 steps"),
     "an unknown page": (["page", "x * 2", "x=1", "-o", "x.svg"], 2, "a page is saved as .html"),
@@ -130,7 +142,7 @@ def test_runs(case: str, model: Path, capsys: pytest.CaptureFixture[str]) -> Non
 def test_an_error_in_a_file_shows_the_line_of_the_file(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tree", "model.py:broken"]) == 2
     shown = capsys.readouterr().err
-    assert "line 13, in broken" in shown
+    assert "line 15, in broken" in shown
     assert "viz" not in shown, "the way there is nobody's business"
 
 

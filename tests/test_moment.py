@@ -63,7 +63,7 @@ def test_every_moment_shows_the_state_after_so_many_events(build: Callable[[], V
         boxes, arrows = drawn(diagram)
         gradients, event = trace.state(k), trace[k - 1] if k else None
         sweep = "" if event is None else ", backward" if isinstance(event, Contribution) else ", forward"
-        assert f'"\\nstep {k} of {len(trace)}{sweep}"' in diagram.source.replace("\u00a0", " ")
+        assert f'" \\nstep {k} of {len(trace)}{sweep}"' in diagram.source.replace("\u00a0", " ")
         for place, node in enumerate(trace.nodes):
             lines, waiting = boxes[names[node]]["label"], place >= k
             now = event is not None and event.node is node

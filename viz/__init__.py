@@ -8,7 +8,7 @@ interactive prompt, `viz` lets Values remember the line that made them: see `eng
 >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
 >>> loss = (a * b + 10).tanh()
 >>> viz.draw(loss)
-<Diagram of 6 nodes and 5 edges: .save("graph.svg"), .source>
+<Diagram of 6 boxes and 5 arrows: .save("graph.svg"), .source>
 """
 
 import sys

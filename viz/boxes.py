@@ -216,7 +216,7 @@ class Boxes:
         inside = set(group.nodes)
         parameters = [node for node in group.nodes if node.op is LEAF]
         operations = Counter(node.op.name for node in group.nodes if node.parents)
-        times = math.gcd(*_uses(group.nodes, inside), *operations.values())
+        times = math.gcd(*_uses(group.nodes, inside), *operations.values()) or 1
         outer = group.scope[-1] if group.scope and self._shown.modules else ""
         name = visible(module_title(group.module, outer))
         yield f"{name} × {times:,}" if times > 1 else name

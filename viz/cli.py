@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from engine import Value
+    from engine import Trace, Value
 
 OPTION = re.compile(r"--|--[A-Za-z][\w-]*(=.*)?|-[ho]", re.DOTALL)
 
@@ -106,6 +106,14 @@ def _parser() -> argparse.ArgumentParser:
     draw.add_argument("-o", "--output", type=Path, default=Path("graph.svg"), help="the file (default: %(default)s)")
     draw.add_argument("--at", type=int, metavar="K", help="draw the moment after K steps of backpropagation")
     draw.add_argument("--rankdir", choices=("LR", "RL", "TB", "BT"), default="LR", help="direction (default: LR)")
+    draw.add_argument(
+        "--collapse", type=_level, metavar="LEVEL", help="one box for each layer or neuron, a number of levels, or auto"
+    )
+    draw.add_argument("--color", choices=("grad",), help="fill boxes by their gradient: blue below 0, orange above")
+    draw.add_argument(
+        "--edge-labels", choices=("number", "formula", "both", "none"), default="number",
+        help="how partials stand on arrows (default: number)",
+    )  # fmt: skip
     draw.add_argument("--hide-constants", action="store_true", help="leave out numbers that entered the expression")
 
     check = _command(
@@ -122,6 +130,10 @@ def _parser() -> argparse.ArgumentParser:
     tree.add_argument("--max-nodes", type=int, default=100, help="how many lines at most (default: %(default)s)")
     tree.add_argument("--ascii", action="store_true", help="print ASCII characters only")
     return parser
+
+
+def _level(text: str) -> int | str:
+    return int(text) if text.isdecimal() else text
 
 
 def _command(commands: Any, name: str, run: Callable[..., int], summary: str, details: str) -> argparse.ArgumentParser:
@@ -154,13 +166,21 @@ def run_draw(value: Value, options: argparse.Namespace) -> int:
     from engine import Trace
     from viz.diagram import draw
 
-    shown = {"rankdir": options.rankdir, "show_constants": not options.hide_constants}
+    target: Value | Trace = value
     if options.at is None:
         _backward(value)
-        diagram = draw(value, **shown)
     else:
-        diagram = draw(Trace(value), at=options.at, **shown)
-    print(f"{diagram.save(options.output)}: {diagram.nodes} nodes, {diagram.edges} edges")
+        target = Trace(value)
+    diagram = draw(
+        target,
+        at=options.at,
+        collapse=options.collapse,
+        color=options.color,
+        edge_labels=options.edge_labels,
+        rankdir=options.rankdir,
+        show_constants=not options.hide_constants,
+    )
+    print(f"{diagram.save(options.output)}: {diagram.size}")
     return 0
 
 

@@ -13,6 +13,7 @@ from engine.graph import topological_order
 from engine.ops import CONSTANT
 from engine.stepping import Trace
 from viz import dot
+from viz.architecture import architecture, is_module
 from viz.boxes import EDGE_LABELS, Boxes, Shown
 from viz.collapsing import LEVELS, collapsed
 from viz.heat import Heat, amounts
@@ -22,13 +23,15 @@ from viz.wording import counted, numbered, results, visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container
+    from collections.abc import Callable, Container, Mapping
     from os import PathLike
     from pathlib import Path
+    from typing import Any
 
     from engine import Value
     from viz.collapsing import Group, Level
 
+    Module = Any
     Color = str | Callable[[Value], object] | None
 
 RANKDIRS = ("LR", "RL", "TB", "BT")
@@ -37,19 +40,20 @@ TEXTS = ("dot", "gv")
 
 
 def draw(
-    value: Value | list[Value] | tuple[Value, ...] | Trace,
+    value: Value | list[Value] | tuple[Value, ...] | Trace | Module,
     *,
     at: int | None = None,
     collapse: Level = None,
     color: Color = None,
+    depth: int | None = None,
     edge_labels: str = "number",
-    rankdir: str = "LR",
+    rankdir: str | None = None,
     show_constants: bool = True,
     show_grad: bool = True,
     show_modules: bool = True,
     time_limit: float = 10.0,
 ) -> Diagram:
-    """The graph as a diagram: what is recorded now, whatever is computed afterwards.
+    """The graph as a diagram: what is recorded now, whatever is computed afterwards. Of a module, what it is made of.
 
     One box for each node, with its label or its number in topological order, its formula, data and gradient. Arrows
     lead from operand to result and carry the partial, d result / d operand; a repeated operand has one for each time.
@@ -65,23 +69,28 @@ def draw(
     partial and, once a contribution has been passed on, how much it was; they lead back then. Boxes stay where they
     are through all moments.
 
+    Of a module, one box for each module inside, with its sizes and number of parameters. What is shared counts once.
+
     Args:
-        value: the result, or a list or tuple of several, or a trace.
+        value: the result, or a list or tuple of several, or a trace; or a module, that is what has `named_modules()`
+            and `named_parameters()`.
         at: which moment of a trace, from 0 to its number of events; None for the end.
         collapse: what is one box: None, nothing; "neuron", the innermost modules; "layer", those around neurons; a
             whole number, the modules inside that many others; "auto", the finest of these that can be read.
         color: "grad" fills boxes by their gradient, blue below zero and orange above, on a logarithmic scale; a
             function of a node by the number it returns, or with the colour: "gold", "#ffd700". None for no fill.
+        depth: of a module, how many levels inside are opened; None for all but neurons.
         edge_labels: partials as "number", "formula", "both" or "none".
-        rankdir: the direction of the arrows: LR (left to right), RL, TB (top to bottom) or BT.
+        rankdir: the direction of the arrows: LR (left to right), RL, TB (top to bottom) or BT; without it LR, and TB
+            for modules.
         show_constants: whether numbers that entered an expression have boxes; short formulas show them in any case.
         show_grad: whether boxes show gradients.
         show_modules: whether there are frames for layers and neurons.
         time_limit: seconds that the layout may take, `math.inf` for any time.
 
     Raises:
-        TypeError: it is not a Value, nor a list or tuple of them, nor a trace; `at` is given without a trace, or is
-            not a whole number; the time limit is not a number; `color` returns something else.
+        TypeError: it is none of these; `at` is given without a trace, `depth` without a module, or `collapse` with one;
+            `at` or `depth` is not a whole number; the time limit is not a number; `color` returns something else.
         ValueError: the list is empty, or an option has no such choice.
         IndexError: the trace has fewer than `at` events.
         ImportError: the Python package graphviz is not installed.
@@ -99,12 +108,17 @@ def draw(
     }
     <BLANKLINE>
     """
-    moment = _moment(value, at)
-    roots = results(moment.root if moment else value, "draw")
-    _check("rankdir", rankdir, RANKDIRS)
+    seconds = _seconds(time_limit)
+    _check("rankdir", rankdir, (None, *RANKDIRS))
     _check("edge_labels", edge_labels, EDGE_LABELS)
     _check_level(collapse)
-    seconds = _seconds(time_limit)
+    if is_module(value):
+        given = {"at": at, "collapse": collapse, "color": color}
+        return _of_module(value, depth, rankdir or "TB", seconds, given)
+    if depth is not None:
+        raise TypeError(f'only a module has a depth; got depth={depth!r} without one; for a graph use collapse="auto"')
+    moment = _moment(value, at)
+    roots = results(moment.root if moment else value, "draw")
     order = topological_order(*roots)
     groups, level = collapsed(order, roots, collapse)
     heat = _heat(color, order, moment)
@@ -118,13 +132,26 @@ def draw(
     picture = boxes.picture([caption for caption in captions if caption])
     text = tree(list(roots))
     return Diagram(
-        dot.source(picture, rankdir),
+        dot.source(picture, rankdir or "LR"),
         f"{moment.caption}\n{text}" if moment else text,
         len(picture.boxes),
         len(picture.arrows),
         seconds,
         _smaller(level),
     )
+
+
+def _of_module(module: object, depth: int | None, rankdir: str, seconds: float, given: Mapping[str, object]) -> Diagram:
+    for name, option in given.items():
+        if option is not None:
+            raise TypeError(
+                f"{name} is for graphs; got {name}={option!r} with a module; draw what it computed, such as the loss"
+            )
+    if depth is not None and (not isinstance(depth, int) or isinstance(depth, bool)):
+        raise TypeError(f"depth must be a whole number of levels; got {depth!r}; use depth=1")
+    picture, text = architecture(module, depth)
+    source = dot.source(picture, rankdir)
+    return Diagram(source, text, len(picture.boxes), len(picture.arrows), seconds, "draw it with depth=1")
 
 
 def _moment(value: object, at: int | None) -> Moment | None:
@@ -135,9 +162,10 @@ def _moment(value: object, at: int | None) -> Moment | None:
     return None
 
 
-def _check(name: str, choice: object, choices: tuple[str, ...]) -> None:
+def _check(name: str, choice: object, choices: tuple[str | None, ...]) -> None:
     if choice not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}; got {choice!r}; use {name}={choices[0]!r}")
+        known = [text for text in choices if text]
+        raise ValueError(f"{name} must be one of {', '.join(known)}; got {choice!r}; use {name}={known[0]!r}")
 
 
 def _check_level(collapse: object) -> None:
@@ -224,8 +252,12 @@ class Diagram:
         self.advice = advice
 
     def __repr__(self) -> str:
-        size = f"{counted(self.nodes, 'node')} and {counted(self.edges, 'edge')}"
-        return f'<Diagram of {size}: .save("graph.svg"), .source>'
+        return f'<Diagram of {self.size}: .save("graph.svg"), .source>'
+
+    @property
+    def size(self) -> str:
+        """How many boxes and arrows, in words."""
+        return f"{counted(self.nodes, 'box')} and {counted(self.edges, 'arrow')}"
 
     def save(self, path: str | PathLike[str], *, time_limit: float | None = None) -> Path:
         """Write the picture to a file, whole or not at all.
@@ -291,9 +323,8 @@ class Diagram:
             picture = lay_out(self.source, format, time_limit)
         except TimeoutExpired:
             raise TimeoutError(
-                f"the layout took longer than {time_limit:g} s; the diagram has {counted(self.nodes, 'node')} and "
-                f"{counted(self.edges, 'edge')}; {self.advice}, pass a longer time_limit=, save as .dot, or read it as "
-                "text: viz.tree(value)"
+                f"the layout took longer than {time_limit:g} s; the diagram has {self.size}; {self.advice}, "
+                "pass a longer time_limit=, save as .dot, or read it as text: viz.tree(value)"
             ) from None
         return _with_own_ids(picture, self.source) if format == "svg" else picture
 

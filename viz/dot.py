@@ -58,7 +58,7 @@ class Arrow(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """What a diagram shows; `titles` are those of the modules that boxes stand in. Of a network, many arrows are drawn straight."""
+    """What a diagram shows; `titles` are those of modules around boxes. Arrows of a network are straight."""
 
     boxes: list[Box]
     arrows: list[Arrow]
@@ -136,8 +136,12 @@ def label(lines: Iterable[str]) -> str:
     """
     graphviz = package()
     # Graphviz reads character references in every label, and `graphviz.escape` leaves them.
-    escaped = graphviz.escape("\n".join(lines).replace("&", "&amp;"))
+    # An empty line makes some releases of Graphviz 14 read memory that is not theirs.
+    escaped = graphviz.escape("\n".join(line or NO_TEXT for line in lines).replace("&", "&amp;"))
     return graphviz.nohtml(escaped.replace("\n", r"\n"))  # type: ignore[no-any-return]
+
+
+NO_TEXT = "\u00a0"
 
 
 def kept(text: str) -> str:

@@ -6,6 +6,8 @@ This module knows nothing of Values.
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -46,17 +48,33 @@ def lay_out(source: str, format: str, time_limit: float) -> bytes:
     end = monotonic() + time_limit
     failures = []
     for name, command in commands:
-        done = subprocess.run(
-            command,
-            input=source.encode(),
-            capture_output=True,
-            timeout=None if time_limit == inf else max(end - monotonic(), 0.0),
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # else Windows opens a terminal
-        )
-        if done.returncode == 0 and done.stdout:
-            return done.stdout
-        failures.append(f"{name} ended with {done.returncode}: {_last_line(done.stderr)}")
+        code, picture, complaints = _run(command, source, None if time_limit == inf else max(end - monotonic(), 0.0))
+        if code == 0 and picture:
+            return picture
+        failures.append(f"{name} ended with {code}: {_last_line(complaints)}")
     raise RuntimeError(f"Graphviz failed to lay the diagram out; {' and '.join(failures)}; {advice()}")
+
+
+def _run(command: list[str], source: str, seconds: float | None) -> tuple[int, bytes, bytes]:
+    """Exit code, output and complaints of a program; whatever interrupts it, nothing of it goes on running."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,  # a group of its own: `dot` may be a script that starts others
+        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # else Windows opens a terminal
+    )
+    with process:
+        try:
+            picture, complaints = process.communicate(source.encode(), timeout=seconds)
+        except BaseException:
+            if hasattr(os, "killpg"):
+                os.killpg(process.pid, signal.SIGKILL)
+            else:
+                process.kill()
+            raise
+    return process.returncode, picture, complaints
 
 
 def _commands(format: str) -> list[tuple[str, list[str]]]:

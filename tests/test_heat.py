@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import viz
 from engine import Trace, Value, constant
 from tests.test_diagram import SVG, expression, parse, svg_of
+from viz import boxes, dot, moment
 from viz.heat import DECADES, NAMES, Heat
 
 pytest.importorskip("graphviz")
@@ -59,6 +60,14 @@ def test_text_can_be_read_on_every_named_colour_and_on_every_grey() -> None:
         assert contrast(look["fillcolor"], look["fontcolor"]) >= 4.5
 
 
+def test_text_can_be_read_on_all_other_fills() -> None:
+    for look in (boxes.LEAF_LOOK, boxes.MODULE_LOOK, moment.WAITING_NODE, moment.NODE_AT_WORK, boxes.CONSTANT_LOOK):
+        merged = {**dot.NODE, **look}
+        assert contrast(merged["fillcolor"], merged["fontcolor"]) >= 4.5
+    for fill in dot.CLUSTER_FILLS:
+        assert contrast(fill, dot.CLUSTER["fontcolor"]) >= 4.5 and contrast(fill, dot.EDGE["fontcolor"]) >= 4.5
+
+
 def test_the_further_from_zero_the_stronger_and_signs_differ() -> None:
     scale = [0.0, *(10.0**-k for k in range(DECADES, -1, -1))]
     fills = [look["fillcolor"] for look in looks([*scale])]
@@ -84,7 +93,7 @@ def test_what_is_not_finite_has_a_dashed_border() -> None:
 def test_a_box_of_several_nodes_has_the_number_furthest_from_zero() -> None:
     a, b, c, d = [Value(0.0) for _ in range(4)]
     heat = Heat("x", {a: 1.0, b: -3.0, c: math.nan, d: -math.inf})
-    assert [heat.row(nodes) for nodes in ([a, b], [a, b, d], [a, c, d], [Value(1.0)])] == ["-3", "-inf", "+nan", ""]
+    assert [heat.row(nodes) for nodes in ([a, b], [a, b, d], [a, c, d], [Value(1.0)])] == ["-3", "-inf", "nan", ""]
     assert heat.look([a, b]) == heat.look([b])
 
 
@@ -104,8 +113,8 @@ def fills(value: Any, **options: Any) -> dict[str | None, tuple[str | None, str 
 
 
 def test_gradients_fill_boxes_and_have_their_signs() -> None:
-    boxes, _ = parse(svg_of(expression(), color="grad"))
-    assert [boxes[f"n{k}"][-1] for k in range(1, 7)] == [
+    shown, _ = parse(svg_of(expression(), color="grad"))
+    assert [shown[f"n{k}"][-1] for k in range(1, 7)] == [
         "grad  -0.0040229", "grad  +0.0026819", "grad   +0.001341", "10", "grad   +0.001341", "grad          +1",
     ]  # fmt: skip
     found = fills(expression(), color="grad")
@@ -117,17 +126,17 @@ def test_gradients_fill_boxes_and_have_their_signs() -> None:
 
 
 def test_the_sign_is_there_without_the_gradient() -> None:
-    boxes, _ = parse(svg_of(expression(), color="grad", show_grad=False))
-    assert boxes["n1"] == ["a", "data           2", "grad  -0.0040229"]
+    shown, _ = parse(svg_of(expression(), color="grad", show_grad=False))
+    assert shown["n1"] == ["a", "data           2", "grad  -0.0040229"]
 
 
 def test_a_function_fills_by_its_number_or_with_its_colour() -> None:
     def size(node: Value) -> float | str | None:
         return {"a": -0.5, "b": "gold", "loss": math.nan}.get(node.label or "")
 
-    boxes, _ = parse(svg_of(expression(), color=size))
-    assert boxes["n1"][-1] == "size        -0.5" and boxes["n6"][-1] == "size        +nan"
-    assert boxes["n2"] == parse(svg_of(expression()))[0]["n2"]
+    shown, _ = parse(svg_of(expression(), color=size))
+    assert shown["n1"][-1] == "size        -0.5" and shown["n6"][-1] == "size         nan"
+    assert shown["n2"] == parse(svg_of(expression()))[0]["n2"]
     found = fills(expression(), color=size)
     assert found["n2"] == ("#ffd700", "#000000")
     assert found["n3"] == fills(expression())["n3"]

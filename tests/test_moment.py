@@ -85,13 +85,13 @@ def test_every_moment_shows_the_state_after_so_many_events(build: Callable[[], V
             assert (arrow["penwidth"], "dir" in arrow) == (width, passed)
 
 
-@pytest.mark.parametrize("rankdir", ["LR", "TB"])
+@pytest.mark.parametrize("options", [{}, {"rankdir": "TB"}, {"color": "grad"}, {"edge_labels": "both"}])
 @pytest.mark.parametrize("build", GRAPHS[:-1])
-def test_boxes_stay_where_they_are(build: Callable[[], Value], rankdir: str) -> None:
+def test_boxes_stay_where_they_are(build: Callable[[], Value], options: dict[str, Any]) -> None:
     """To half a point: the picture's edge moves a little when an arrow there is turned."""
 
     def places(k: int) -> list[float]:
-        picture = ET.fromstring(svg_of(trace, at=k, rankdir=rankdir))
+        picture = ET.fromstring(svg_of(trace, at=k, **options))
         shapes = [group[1] for group in picture.iter(f"{SVG}g") if group.get("class") == "node"]
         assert len(shapes) == len(trace.nodes)
         texts = [s.get(name, "") for s in shapes for name in ("points", "d", "cx", "cy", "rx")]

@@ -97,6 +97,7 @@ class Boxes:
         self._heat = heat
         self._place = {node: k for k, group in enumerate(groups) for node in group.nodes}
         self._bundles = bundles(groups)
+        self._feeding = {tail for tail, head in self._bundles if not groups[head].module}
         self._has_labels = shown.edge_labels != "none"
         self._partials: dict[Value, list[str]] = {}
         self._outputs = {parent for edges in self._bundles.values() for parent, *_ in edges} | set(ends)
@@ -123,7 +124,7 @@ class Boxes:
     def _name(self, k: int) -> str:
         """Of a box in the text: of a user's names there is none."""
         group = self._groups[k]
-        return f"{'n' if group.is_one else 'g'}{self._numbers[group.nodes[0] if group.is_one else group.last[0]]}"
+        return f"{'n' if group.is_one else 'g'}{self._numbers[group.last[0]]}"
 
     def _box(self, k: int) -> Box:
         group = self._groups[k]
@@ -154,13 +155,12 @@ class Boxes:
 
     @staticmethod
     def _is_leafy(group: Group) -> bool:
-        return not (group.last or group.nodes)[0].parents
+        return not group.last[0].parents
 
     # --- one node
 
     def _of_one(self, node: Value) -> Iterator[str]:
         moment, waiting = self._moment, self._is_waiting([node])
-        heat = self._heat.row([node]) if self._heat and not waiting else ""
         if node.op is CONSTANT:
             if node.label:
                 yield title(node, self._numbers)
@@ -175,8 +175,8 @@ class Boxes:
             yield _row("data", "" if waiting else number(node.data))
             if self._shown.grad and not self._is_heat_of_gradients():
                 yield _row("grad", "" if waiting else number(node.grad))
-        if self._heat and (heat or waiting):
-            yield _row(self._heat.name, heat)
+        if self._heat and (heat := self._heat.row([node])):
+            yield _row(self._heat.name, "" if waiting else heat)
 
     def _is_waiting(self, nodes: Iterable[Value]) -> bool:
         return self._moment is not None and self._moment.is_waiting(nodes)
@@ -208,9 +208,8 @@ class Boxes:
         first, *rest = self._of_module(group) if group.module else self._of_similar(k)
         yield f"{first:<{RANGE_WIDTH - 4}} {now}" if self._moment else first
         yield from rest
-        if self._heat:
-            peak = "" if self._is_waiting(group.nodes) else self._heat.row(group.nodes)
-            yield _row(f"peak {self._heat.name}", peak, RANGE_WIDTH)
+        if self._heat and (peak := self._heat.row(group.nodes)):
+            yield _row(f"peak {self._heat.name}", "" if self._is_waiting(group.nodes) else peak, RANGE_WIDTH)
 
     def _of_module(self, group: Group) -> Iterator[str]:
         inside = set(group.nodes)
@@ -252,17 +251,15 @@ class Boxes:
             if len(group.nodes) > len(last):
                 yield counted(len(group.nodes), "node")
         elif op is CONSTANT and len(data) == 1:
-            yield f"{len(last):,} times {number(last[0].data)}"
+            text = number(last[0].data)
+            yield f"{len(last):,} times {' ' * len(text) if self._is_waiting(last) else text}"
             return
         else:
-            yield counted(len(last), "input" if self._feeds_modules(k) else "constant" if op is CONSTANT else "leaf")
+            yield counted(len(last), "input" if k not in self._feeding else "constant" if op is CONSTANT else "leaf")
         known = [node for node in last if not self._is_waiting([node])]
         yield _range("data", [node.data for node in known])
         if self._shown.grad and op is not CONSTANT:
             yield _range("grad", [node.grad for node in known])
-
-    def _feeds_modules(self, k: int) -> bool:
-        return all(self._groups[head].module for tail, head in self._bundles if tail == k)
 
     def _formula(self, k: int) -> str:
         """How the last nodes of a chain follow from what stands on other boxes: `(layers.2 - y) ** 2`."""

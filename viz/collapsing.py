@@ -43,15 +43,15 @@ class Group(NamedTuple):
 
     Attributes:
         nodes: all of them.
+        last: of a chain of similar nodes, those at its end; else the same.
         scope: the modules around the box, outermost first.
         module: the path of the module that the box is; "" if it is none.
-        last: of similar nodes, those that the others lead to; of a module, the same as `nodes`.
     """
 
     nodes: list[Value]
+    last: list[Value]
     scope: Scope
     module: str = ""
-    last: list[Value] = []  # noqa: RUF012  # never changed
 
     @property
     def is_one(self) -> bool:
@@ -82,7 +82,8 @@ def collapsed(order: Sequence[Value], roots: Iterable[Value], level: Level) -> t
     if level != "auto":
         return _grouped(order, ends, homes, level), level
     depth = max(map(len, homes.values()), default=0)
-    for candidate in (None, depth, "neuron", "layer", *reversed(range(depth - 1))):
+    named: tuple[Level, ...] = ("neuron", "layer", *reversed(range(depth - 1))) if depth else ()
+    for candidate in (None, depth, *named):
         groups = _grouped(order, ends, homes, candidate)
         if len(groups) <= MOST_BOXES and len(bundles(groups)) <= MOST_ARROWS:
             break
@@ -152,16 +153,16 @@ def _homes(order: Sequence[Value]) -> dict[Value, Scope]:
 
 def _grouped(order: Sequence[Value], ends: frozenset[Value], homes: dict[Value, Scope], level: Level) -> list[Group]:
     if level is None:
-        return [Group([node], homes[node]) for node in order]
+        return [Group([node], [node], homes[node]) for node in order]
     boxed = _boxing(set(homes.values()), level)
     boxes = {node: boxed[homes[node]] for node in order}
     groups: list[Group] = []
     for nodes in _similar(order, ends, homes, boxes):
         module, around = boxes[nodes[0]] or ("", homes[nodes[0]])
         if module or len(nodes) >= SIMILAR:
-            groups.append(Group(nodes, around, module, nodes))
+            groups.append(Group(nodes, nodes, around, module))
         else:
-            groups += [Group([node], around, "", [node]) for node in nodes]
+            groups += [Group([node], [node], around) for node in nodes]
     groups = _chained(_with_numbers(groups))
     number = {node: k for k, node in enumerate(order)}
     return sorted(groups, key=lambda group: number[group.last[0]])

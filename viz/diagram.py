@@ -211,8 +211,9 @@ def _heat(color: Color, order: list[Value], moment: Moment | None) -> Heat | Non
             f'color must be None, "grad" or a function of a node; got {color!r}; '
             "for one colour use color=lambda node: 'gold'"
         )
-    name = getattr(color, "__name__", "<")
-    return Heat("color" if name.startswith("<") else visible(name, 12), amounts(order, color))
+    name = str(getattr(color, "__name__", ""))
+    is_told = name.isidentifier() and name not in ("data", "grad")  # else a lambda, or as other rows are called
+    return Heat(visible(name, 12) if is_told else "color", amounts(order, color))
 
 
 def _seconds(time_limit: object) -> float:

@@ -130,12 +130,12 @@ class Heat:
 
 
 def signed(amount: float) -> str:
-    """A number with its sign, also a plus; zero has none.
+    """A number with its sign, also a plus; zero and nan have none.
 
-    >>> signed(2.0), signed(-0.5), signed(-0.0)
-    ('+2', '-0.5', '0')
+    >>> signed(2.0), signed(-0.5), signed(-0.0), signed(math.nan)
+    ('+2', '-0.5', '0', 'nan')
     """
-    return f"{amount:+.5g}" if amount else "0"
+    return "0" if not amount else f"{amount:+.5g}" if amount == amount else "nan"
 
 
 def _shade(amount: float, largest: float) -> str:

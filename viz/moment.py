@@ -28,7 +28,7 @@ NOW = "now"
 
 # Vermilion of Okabe and Ito's palette; what is at work has a thick border or arrow, and a word or a number, as well.
 WARM = "#d55e00"
-WAITING_NODE = {"color": LIGHT, "fontcolor": LIGHT, "fillcolor": "#ffffff"}
+WAITING_NODE = {"color": LIGHT, "fontcolor": "#6b737c", "fillcolor": "#ffffff"}
 NODE_AT_WORK = {"color": WARM, "penwidth": "3.5", "fillcolor": "#fdf0e6"}
 WAITING_EDGE = {"color": LIGHT, "penwidth": "0.7"}
 PASSED_EDGE = {"dir": "back", "penwidth": "1.6"}

@@ -92,7 +92,7 @@ def at(page: Page) -> int:
 def gradients(page: Page) -> list[str]:
     """The exact gradients that the boxes carry, in topological order."""
     found = page.evaluate(
-        "[...document.querySelectorAll('svg g.node')].map(g => [Number(g.dataset.node), g.dataset.grad])"
+        "[...document.querySelectorAll('[data-view=nodes] g.node')].map(g => [Number(g.dataset.nodes), g.dataset.grad])"
     )
     return [gradient for _, gradient in sorted(found)]
 
@@ -100,8 +100,8 @@ def gradients(page: Page) -> list[str]:
 def shown(page: Page) -> dict[int, str]:
     """The gradients that one can read."""
     found = page.evaluate(
-        "[...document.querySelectorAll('svg g.node:not(.constant)')]"
-        ".map(g => [Number(g.dataset.node), g.querySelector('.grad').textContent])"
+        "[...document.querySelectorAll('[data-view=nodes] g.node:not(.constant)')]"
+        ".map(g => [Number(g.dataset.nodes), g.querySelector('.grad').textContent])"
     )
     return {node: text.replace("\u00a0", " ").removeprefix("grad").strip() for node, text in found}
 
@@ -228,7 +228,7 @@ def test_choosing_nodes_and_edges(show: Callable[..., Page]) -> None:
     page = show(trace, f"#step={len(trace)}")
     names = [node.label for node in trace.nodes]
     h = names.index("h")
-    page.locator(f'svg g.node[data-node="{h}"]').click()
+    page.locator(f'svg g.node[data-nodes="{h}"]').click()
     text = page.locator("#explanation").text_content() or ""
     why = trace.why(trace.nodes[h])
     assert "dloss/dh is the sum of:" in text
@@ -236,13 +236,12 @@ def test_choosing_nodes_and_edges(show: Callable[..., Page]) -> None:
     assert page.locator("#explanation li").count() == len(why) == 3
     page.locator("#explanation li button").first.click()
     assert at(page) == why[0].index + 1
-    page.locator('svg g.node[data-node="0"]').hover()
+    page.locator('svg g.node[data-nodes="0"]').hover()
     assert page.locator("svg g.near").count() > 1
 
     contribution = why[-1]
-    edge = page.locator(
-        f'svg g.edge[data-node="{trace.nodes.index(contribution.node)}"][data-slot="{contribution.slot}"]'
-    )
+    tail, head = (trace.nodes.index(node) + 1 for node in (contribution.parent, contribution.node))
+    edge = page.locator(f'svg g.edge[data-tail="n{tail}"][data-head="n{head}"][data-slot="{contribution.slot}"]')
     edge.locator("path").first.dispatch_event("click")
     text = page.locator("#explanation").text_content() or ""
     assert f"This is step {contribution.index + 1} (to come)" in text
@@ -266,18 +265,98 @@ def test_keyboard_in_the_graph(show: Callable[..., Page]) -> None:
     trace = small()
     page = show(trace)
     assert page.locator('svg g.node[tabindex="0"]').count() == 1
-    page.locator('svg g.node[data-node="0"]').focus()
+    page.locator('svg g.node[data-nodes="0"]').focus()
     for k in (1, 2, 3):
         page.keyboard.press("ArrowDown")
-        assert page.evaluate("document.activeElement.dataset.node") == str(k)
+        assert page.evaluate("document.activeElement.dataset.nodes") == str(k)
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
-    assert page.locator("svg g.node.chosen").get_attribute("data-node") == "2"
+    assert page.locator("svg g.node.chosen").get_attribute("data-nodes") == "2"
     page.keyboard.press("ArrowRight")
     assert at(page) == 1, "sideways is time"
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.dataset.node") == "2", "one stop for the whole graph"
+    assert page.evaluate("document.activeElement.dataset.nodes") == "2", "one stop for the whole graph"
+
+
+def network(examples: int) -> Trace:
+    """Two layers of neurons, on several examples."""
+
+    def neuron(name: str, inputs: list[Value]) -> Value:
+        weights = parameters.setdefault(name, [Value(0.3 * k - 0.2, label=f"{name}.weight.{k}") for k in range(2)])
+        bias = parameters.setdefault(f"{name}.bias", [Value(0.1, label=f"{name}.bias")])
+        return (functions.dot(weights, inputs) + bias[0]).tanh()
+
+    parameters: dict[str, list[Value]] = {}
+    losses = []
+    for example in range(examples):
+        inputs = [Value(0.1 * example), Value(1.0 - 0.2 * example)]
+        hidden = [neuron(f"layers.0.neurons.{k}", inputs) for k in range(2)]
+        losses.append((neuron("layers.1.neurons.0", hidden) - 1.0) ** 2)
+    return Trace(functions.mean(losses))
+
+
+def test_neurons_and_layers_as_one_box(show: Callable[..., Page]) -> None:
+    trace = network(5)
+    page = show(trace, f"#step={trace.turn + 30}")
+    count = page.locator(".view:not([hidden]) g.node").count()
+    assert count == len(trace.nodes)
+    for name in ("neurons", "layers"):
+        page.locator(f'[data-show="{name}"]').click()
+        assert page.locator(f'[data-show="{name}"]').get_attribute("aria-pressed") == "true"
+        boxes = page.locator(".view:not([hidden]) g.node")
+        assert boxes.count() < count
+        count = boxes.count()
+        shown_nodes = page.evaluate(
+            "[...document.querySelectorAll('.view:not([hidden]) g.node')]"
+            ".flatMap(g => g.dataset.nodes.split(' ').map(Number))"
+        )
+        assert sorted(shown_nodes) == list(range(len(trace.nodes))), "each node is in one box"
+        assert "grad" not in " ".join(boxes.all_text_contents()), (
+            "a gradient of a moment is no part of a picture of all"
+        )
+        for key in ("ArrowRight", "ArrowLeft", "ArrowLeft"):
+            page.keyboard.press(key)
+            event = trace[at(page) - 1]
+            now = page.locator(".view:not([hidden]) g.node.now")
+            assert str(trace.nodes.index(event.node)) in (now.get_attribute("data-nodes") or "").split()
+    module = page.locator(".view:not([hidden]) g.node.module").first
+    module.click()
+    text = page.locator("#explanation").text_content() or ""
+    assert "nodes in this box:" in text
+    assert "layers." in text
+    page.locator("#explanation ul.sum").last.locator("button").first.click()
+    assert "nodes in this box" not in (page.locator("#explanation").text_content() or "")
+    page.keyboard.press("w")
+    assert page.locator(".view:not([hidden]) .lit").count() > 1
+    page.locator('[data-show="nodes"]').click()
+    assert gradients(page) == expected(trace, at(page))
+
+
+def test_a_large_network_has_views_that_can_be_laid_out(show: Callable[..., Page]) -> None:
+    trace = network(30)
+    assert len(trace.nodes) > 400
+    page = show(trace, "#step=100")
+    assert page.locator("[data-show]").all_text_contents() == ["Neurons", "Layers"]
+
+
+def test_a_graph_that_cannot_be_drawn_can_be_read(show: Callable[..., Page]) -> None:
+    chain = Value(0.5, label="x")
+    for _ in range(250):
+        chain = (chain * 0.9).tanh()
+    trace = Trace(chain)
+    page = show(trace, "#step=100")
+    assert page.locator(".view").count() == 0
+    assert "too large to be drawn" in (page.locator("#graph").text_content() or "")
+    for key in ("ArrowRight", "Shift+ArrowLeft", "w", "/"):
+        page.keyboard.press(key)
+    page.keyboard.type("x = 0.5")
+    page.keyboard.press("Enter")
+    assert "dL/dx is the sum of:" in (page.locator("#explanation").text_content() or "")
+    assert at(page) == 100
+    assert Cards(trace).equation(trace[99].node) in (page.locator("#card").text_content() or "")
+    for name in ("fit", "larger"):
+        page.locator(f'[data-do="{name}"]').click()
 
 
 def test_finding(show: Callable[..., Page]) -> None:
@@ -354,12 +433,12 @@ def test_why_lights_the_paths(show: Callable[..., Page]) -> None:
     trace = small()
     page = show(trace, f"#step={len(trace)}")
     a = trace.nodes[0]
-    page.locator('svg g.node[data-node="0"]').click()
+    page.locator('svg g.node[data-nodes="0"]').click()
     page.keyboard.press("w")
     paths, _ = trace.paths(a, 3)
     lit = {(event.node, event.slot) for path in paths for event in path.contributions}
-    found = page.evaluate("[...document.querySelectorAll('svg g.edge.lit')].map(g => [g.dataset.node, g.dataset.slot])")
-    assert {(trace.nodes[int(node)], int(slot)) for node, slot in found} == lit
+    found = page.evaluate("[...document.querySelectorAll('svg g.edge.lit')].map(g => [g.dataset.head, g.dataset.slot])")
+    assert {(trace.nodes[int(node[1:]) - 1], int(slot)) for node, slot in found} == lit
     page.keyboard.press("Escape")
     assert page.locator("svg .lit").count() == 0
 
@@ -399,7 +478,7 @@ def test_axe_finds_nothing_serious(show: Callable[..., Page], scheme: str) -> No
     for keys in states:
         for key in keys:
             page.keyboard.press(key)
-        page.locator('svg g.node[data-node="1"]').dispatch_event("click")
+        page.locator('svg g.node[data-nodes="1"]').dispatch_event("click")
         page.wait_for_timeout(100)
         found = page.evaluate("axe.run().then(result => result.violations)")
         bad = [
@@ -424,7 +503,7 @@ def test_without_javascript(show: Callable[..., Page]) -> None:
     assert not page.locator(".controls").is_visible()
     assert page.locator("noscript").count() == 1
     final = trace.state(len(trace))
-    a = (page.locator('svg g.node[data-node="0"] .grad').text_content() or "").replace("\u00a0", " ")
+    a = (page.locator('svg g.node[data-nodes="0"] .grad').text_content() or "").replace("\u00a0", " ")
     assert a.split() == ["grad", number(final[trace.nodes[0]])]
 
 
@@ -459,7 +538,7 @@ def test_hostile_names_are_text(show: Callable[..., Page]) -> None:
     assert page.title() == Cards(trace).equation(trace.root)
     assert page.locator("script").count() == 2
     assert page.locator("main img, main b, main iframe, main a").count() == 0
-    assert page.locator("svg").count() == 1
+    assert page.locator("svg").count() == page.locator(".view > svg").count() == 2, "a label looks like a module's"
     for name in ("<b>bold</b>", "a|b|{c}", r"\N\G\nabla", "${title}", "&lt;&#60;", "javascript:alert(1)"):
         assert page.locator("svg g.node text", has_text=name).count() >= 1, name
         assert page.locator("#steps td", has_text=name).count() >= 1, name
@@ -557,6 +636,7 @@ def test_the_records_are_exact() -> None:
     text = html.partition('id="records">')[2].partition("</script>")[0]
     assert "<" not in text
     records = json.loads(text)
+    assert len(records["cards"]) == len(records["sentences"]) == len(trace) + 1
     assert [len(event) for event in records["events"]] == [1] * trace.turn + [8] * (len(trace) - trace.turn)
     assert [float(event[6]) for event in records["events"][trace.turn :]] == [e.after for e in trace.contributions]
 

@@ -20,8 +20,8 @@ from pathlib import Path
 from engine import Trace, Value
 from engine.events import Contribution
 from engine.ops import CONSTANT
-from viz.cards import Card, Cards, sentence
-from viz.pictures import picture
+from viz.cards import Card, Cards, Edge, sentence
+from viz.pictures import View, views
 from viz.wording import file_name, number, shortened, visible
 
 TYPE_CHECKING = False
@@ -37,6 +37,7 @@ STEP_LIMIT = 20_000
 PATHS, NODES_WITH_PATHS = 3, 400
 MARGIN = 4  # lines of source around those that made a node
 FRAME_HEIGHT = 760
+NO_PICTURE = '<p class="hint">The graph is too large to be drawn. The cards and the table say it all in words.</p>'
 
 
 def page(value: Value | Trace, *, title: str | None = None, rankdir: str = "LR", time_limit: float = 10.0) -> Page:
@@ -49,13 +50,12 @@ def page(value: Value | Trace, *, title: str | None = None, rankdir: str = "LR",
         value: the node to go back from, or a recorded `Trace`.
         title: the heading; the equation of the node, if it is not given.
         rankdir: the direction of the arrows, as in `draw`.
-        time_limit: seconds that the layout may take.
+        time_limit: seconds that the layout of a picture may take; one that takes longer is left out.
 
     Raises:
         TypeError: it is neither a Value nor a Trace.
         ValueError: there are more steps than a page can hold.
         RuntimeError: there is no Graphviz on this machine. The message says what to install.
-        TimeoutError: the layout took too long.
 
     >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
     >>> page((a * b).tanh())
@@ -69,7 +69,7 @@ def page(value: Value | Trace, *, title: str | None = None, rankdir: str = "LR",
             f"a page holds at most {STEP_LIMIT:,} steps; got {len(trace):,}; make one of a smaller part of the graph, "
             "or step at the prompt: viz.debug(loss)"
         )
-    return Page(_html(trace, title, picture(trace, rankdir, time_limit)), len(trace))
+    return Page(_html(trace, title, views(trace, rankdir, time_limit)), len(trace))
 
 
 class Page:
@@ -119,7 +119,7 @@ class Page:
         }
 
 
-def _html(trace: Trace, title: str | None, svg: str) -> str:
+def _html(trace: Trace, title: str | None, pictures: list[View]) -> str:
     """The file: template, style, script, picture and records."""
     cards = Cards(trace)
     heading = visible(title, 120) if title else cards.equation(trace.root)
@@ -131,7 +131,8 @@ def _html(trace: Trace, title: str | None, svg: str) -> str:
         title=escape(heading),
         style=style,
         script=script,
-        svg=svg,
+        views=NO_PICTURE if not pictures else "\n".join(_view(view, k > 0) for k, view in enumerate(pictures)),
+        choices="\n".join(map(_choice, pictures)) if len(pictures) > 1 else "",
         steps=len(trace),
         forward=trace.turn,
         backward=len(trace) - trace.turn,
@@ -139,6 +140,14 @@ def _html(trace: Trace, title: str | None, svg: str) -> str:
         # in a script element nothing but a `<` can end it or open a comment
         records=records.replace("<", "\\u003c"),
     )
+
+
+def _view(view: View, is_hidden: bool) -> str:
+    return f'<div class="view" data-view="{view.name}"{" hidden" if is_hidden else ""}>{view.svg}</div>'
+
+
+def _choice(view: View) -> str:
+    return f'<button type="button" data-show="{view.name}" aria-pressed="false">{view.name.capitalize()}</button>'
 
 
 def _asset(name: str) -> str:
@@ -167,6 +176,7 @@ def _table_row(cards: Cards, k: int) -> str:
 def _records(trace: Trace, cards: Cards) -> dict[str, Any]:
     sources = _Sources(trace)
     all_cards = [cards.at(k) for k in range(len(trace) + 1)]
+    heads, edges = _Table(), _Table()
     return {
         "turn": trace.turn,
         "loss": cards.loss,
@@ -174,7 +184,11 @@ def _records(trace: Trace, cards: Cards) -> dict[str, Any]:
         "upstream": _both(trace.upstream),
         "nodes": [_node(trace, cards, node, sources) for node in trace.nodes],
         "events": [_event(cards, event) for event in trace],
-        "cards": [_card(card) for card in all_cards],
+        "cards": [[heads.place(card[:-1][2:]), [edges.place(edge) for edge in card.edges]] for card in all_cards],
+        "headFields": Card._fields[2:-1],
+        "heads": list(heads.places),
+        "edgeFields": Edge._fields,
+        "edges": list(edges.places),
         "sentences": [sentence(card) for card in all_cards],
         "files": sources.files,
     }
@@ -210,8 +224,14 @@ def _event(cards: Cards, event: Event) -> list[Any]:
     return [node, event.slot, cards.numbers[event.parent] - 1, *before, *after, repr(event.amount)]
 
 
-def _card(card: Card) -> dict[str, Any]:
-    return {**card._asdict(), "edges": [edge._asdict() for edge in card.edges]}
+class _Table:
+    """Records that many cards share, each once."""
+
+    def __init__(self) -> None:
+        self.places: dict[tuple[object, ...], int] = {}
+
+    def place(self, record: tuple[object, ...]) -> int:
+        return self.places.setdefault(tuple(record), len(self.places))
 
 
 class _Sources:

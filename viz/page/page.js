@@ -3,10 +3,17 @@
 (() => {
   const app = document.getElementById("app");
   const records = JSON.parse(document.getElementById("records").textContent);
-  const { nodes, events, cards, sentences, files, turn, root } = records;
+  const { nodes, events, sentences, files, turn, root } = records;
   const last = events.length;
   const $ = (id) => document.getElementById(id);
   const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+  // Cards share what they say of a node and of its edges.
+  const named = (fields, values) => Object.fromEntries(fields.map((field, i) => [field, values[i]]));
+  function cardAt(position) {
+    const [head, edges] = records.cards[position];
+    return { ...named(records.headFields, records.heads[head]), edges: edges.map((edge) => named(records.edgeFields, records.edges[edge])) };
+  }
 
   // --- state: the gradient of every node after the first k events, as shown and exactly
 
@@ -46,36 +53,44 @@
 
   // --- the graph
 
-  const boxes = [], arrows = new Map(); // arrows by "node slot"
-  for (const group of app.querySelectorAll("svg g.node")) {
-    const box = { group, grad: group.querySelector(".grad"),
-      lines: [...group.querySelectorAll("text")], node: Number(group.dataset.node) };
-    boxes[box.node] = box;
-    group.addEventListener("click", () => choose({ node: box.node }));
-    for (const [on, off] of [["mouseenter", "mouseleave"], ["focus", "blur"]]) {
-      group.addEventListener(on, () => near(box.node, true));
-      group.addEventListener(off, () => near(box.node, false));
+  // A view is one picture of the graph. A box stands for a node, or for all nodes of a neuron or layer; an arrow for an
+  // edge, or for all edges between two boxes.
+  const views = [...app.querySelectorAll(".view")].map((element) => {
+    const view = { element, svg: element.querySelector("svg"), boxes: [], arrows: [], boxOf: [], scale: 1 };
+    const byName = new Map();
+    for (const group of element.querySelectorAll("g.node")) {
+      const box = { group, nodes: group.dataset.nodes.split(" ").map(Number), grad: group.querySelector(".grad"),
+        lines: [...group.querySelectorAll("text")] };
+      byName.set(group.dataset.box, box);
+      for (const node of box.nodes) view.boxOf[node] = box;
+      group.addEventListener("click", () => chooseBox(box));
+      for (const [on, off] of [["mouseenter", "mouseleave"], ["focus", "blur"]]) {
+        group.addEventListener(on, () => near(view, box, true));
+        group.addEventListener(off, () => near(view, box, false));
+      }
     }
-  }
-  for (const group of app.querySelectorAll("svg g.edge")) {
-    const { node, slot, parent } = group.dataset;
-    arrows.set(`${node} ${slot}`, { group, node: Number(node), parent: Number(parent), event: null });
-    group.addEventListener("click", () => {
-      const { event } = arrows.get(`${node} ${slot}`);
-      choose(event === null ? { node: Number(parent) } : { event });
-    });
-  }
-  const children = nodes.map(() => []);
-  nodes.forEach((node, i) => node.parents.forEach((parent) => children[parent].push(i)));
-  events.forEach((event, i) => {
-    const arrow = event.length > 1 && arrows.get(`${event[0]} ${event[1]}`);
-    if (arrow) arrow.event = i;
+    view.boxes = [...new Set(view.boxOf)]; // in topological order
+    const byEnds = new Map();
+    for (const group of element.querySelectorAll("g.edge")) {
+      const { tail, head, slot } = group.dataset;
+      const arrow = { group, tail: byName.get(tail), head: byName.get(head), slot: slot === undefined ? null : Number(slot), events: [] };
+      view.arrows.push(arrow);
+      if (!byEnds.has(arrow.tail)) byEnds.set(arrow.tail, []);
+      byEnds.get(arrow.tail).push(arrow);
+      group.addEventListener("click", () => choose(arrow.events.length ? { event: arrow.events[0] } : { node: arrow.tail.nodes[0] }));
+    }
+    view.arrowsOf = ([node, slot, parent]) => (byEnds.get(view.boxOf[parent]) ?? []).filter((arrow) =>
+      arrow.head === view.boxOf[node] && (arrow.slot === null || arrow.slot === slot));
+    events.forEach((event, i) => event.length > 1 && view.arrowsOf(event).forEach((arrow) => arrow.events.push(i)));
+    return view;
   });
+  let view = views[0] ?? { boxes: [], arrows: [], boxOf: [], arrowsOf: () => [] }; // too large to be drawn
 
-  function near(i, isOn) {
-    for (const other of [i, ...nodes[i].parents, ...children[i]]) boxes[other].group.classList.toggle("near", isOn);
-    for (const arrow of arrows.values())
-      if (arrow.node === i || arrow.parent === i) arrow.group.classList.toggle("near", isOn);
+  function near({ arrows }, box, isOn) {
+    box.group.classList.toggle("near", isOn);
+    for (const arrow of arrows)
+      if (arrow.head === box || arrow.tail === box)
+        for (const element of [arrow.group, arrow.head.group, arrow.tail.group]) element.classList.toggle("near", isOn);
   }
 
   // A number at the end of its line, as wide as the line was: boxes do not move.
@@ -88,28 +103,31 @@
   function drawGraph() {
     const event = k ? events[k - 1] : null;
     app.classList.toggle("forward", k < turn);
-    boxes.forEach((box, i) => {
-      const { classList } = box.group, node = nodes[i];
-      classList.toggle("waiting", i >= k);
-      classList.toggle("now", event !== null && event[0] === i);
-      classList.toggle("receives", event !== null && event[2] === i);
-      classList.toggle("final", k >= turn && node.arrivals.every((arrival) => arrival < k));
-      classList.toggle("chosen", chosen !== null && chosen.node === i);
-      box.group.dataset.grad = grads[i][1];
-      if (node.kind !== "constant") setRow(box.grad, "grad", k < turn ? "" : grads[i][0]);
+    for (const box of view.boxes) {
+      const { classList } = box.group, [first] = box.nodes, isWaiting = box.nodes.every((i) => i >= k);
+      classList.toggle("waiting", isWaiting);
+      classList.toggle("now", event !== null && box.nodes.includes(event[0]));
+      classList.toggle("receives", event !== null && box.nodes.includes(event[2]));
+      classList.toggle("final", k >= turn && box.nodes.every((i) => nodes[i].arrivals.every((arrival) => arrival < k)));
+      classList.toggle("chosen", chosen !== null && box.nodes.includes(chosen.node));
+      if (box.nodes.length === 1) {
+        box.group.dataset.grad = grads[first][1];
+        setRow(box.grad, "grad", k < turn ? "" : grads[first][0]);
+      }
       box.group.setAttribute("aria-label", box.lines.map((line) => line.textContent.replace(/\u00a0+/g, " ").trim()).join(" ") +
-        (i < k ? "" : ", not computed yet"));
-    });
-    for (const arrow of arrows.values()) {
-      arrow.group.classList.toggle("passed", arrow.event !== null && arrow.event < k);
-      arrow.group.classList.toggle("now", arrow.event !== null && arrow.event === k - 1);
-      arrow.group.classList.toggle("chosen", chosen !== null && chosen.event === arrow.event && arrow.event !== null);
+        (isWaiting ? ", not computed yet" : ""));
     }
-    if (event && boxes[event[0]]) keepInView(boxes[event[0]].group);
+    for (const arrow of view.arrows) {
+      arrow.group.classList.toggle("passed", arrow.events.length > 0 && arrow.events.every((i) => i < k));
+      arrow.group.classList.toggle("now", arrow.events.includes(k - 1));
+      arrow.group.classList.toggle("chosen", chosen !== null && arrow.events.includes(chosen.event));
+    }
+    if (event) keepInView(view.boxOf[event[0]]);
   }
 
-  function keepInView(element) {
-    const pane = $("graph"), frame = pane.getBoundingClientRect(), box = element.getBoundingClientRect();
+  function keepInView(shown) {
+    if (!shown) return;
+    const pane = $("graph"), frame = pane.getBoundingClientRect(), box = shown.group.getBoundingClientRect();
     const by = (low, high, min, max) => (low < min ? low - min : high > max ? high - max : 0);
     pane.scrollBy({
       left: by(box.left - 20, box.right + 20, frame.left, frame.right),
@@ -118,19 +136,31 @@
     });
   }
 
-  // One node takes part in the tab order; arrows up and down pass the place on, in topological order.
-  let roving = 0;
-  function rove(i) {
-    boxes[roving]?.group.setAttribute("tabindex", "-1");
-    roving = Math.min(Math.max(i, 0), boxes.length - 1);
-    boxes[roving]?.group.setAttribute("tabindex", "0");
+  // One box takes part in the tab order; arrows up and down pass the place on, in topological order.
+  let roving = null;
+  function rove(box) {
+    roving?.group.setAttribute("tabindex", "-1");
+    roving = box;
+    roving?.group.setAttribute("tabindex", "0");
   }
   function roveBy(change) {
-    let i = roving + change;
-    while (nodes[i] && nodes[i].kind === "constant" && app.classList.contains("no-constants")) i += change;
-    if (!nodes[i]) return;
-    rove(i);
-    boxes[i].group.focus();
+    let i = view.boxes.indexOf(roving) + change;
+    while (view.boxes[i]?.group.classList.contains("constant") && app.classList.contains("no-constants")) i += change;
+    if (!view.boxes[i]) return;
+    rove(view.boxes[i]);
+    roving.group.focus();
+  }
+
+  // The same moment in another picture: every node, or neurons or layers as one box.
+  function show(name) {
+    view = views.find(({ element }) => element.dataset.view === name) ?? view;
+    for (const { element } of views) element.hidden = element !== view.element;
+    for (const choice of app.querySelectorAll("[data-show]")) choice.setAttribute("aria-pressed", String(choice.dataset.show === name));
+    rove(view.boxes[0]);
+    resize(Math.max(fitting(), 0.5)); // smaller cannot be read: then it scrolls
+    find($("find").value);
+    drawGraph();
+    light();
   }
 
   // --- the card
@@ -138,12 +168,12 @@
   const hidden = (text) => (pending === null ? text : "?");
 
   function drawCard() {
-    const card = cards[pending === null ? k : k + 1];
+    const position = pending === null ? k : k + 1, card = cardAt(position);
     const parts = [make("p", { class: "equation" }, card.equation)];
     if (card.place) parts.push(make("p", { class: "place" }, `${card.place}  `, make("code", {}, card.code)));
     const facts = make("dl", { class: "facts" });
     const fact = (name, text, style = null) => text && facts.append(make("dt", {}, name), make("dd", { class: style }, text));
-    $("step-title").textContent = card.step ? `Step ${card.step} of ${last}, ${card.sweep}` : "Start";
+    $("step-title").textContent = position ? `Step ${position} of ${last}, ${card.sweep}` : "Start";
     fact("value", card.value);
     fact("operands", card.operands.join(", "));
     fact("upstream", card.upstream && `${card.upstream}${card.edges.length ? "  (final)" : "  (the backward sweep starts here)"}`);
@@ -177,10 +207,29 @@
 
   function choose(what) {
     chosen = what;
-    if (chosen && chosen.node !== undefined) rove(chosen.node);
-    drawChosen();
+    if (chosen && chosen.node !== undefined) rove(view.boxOf[chosen.node]);
+    keepingFocus(drawChosen);
     drawGraph();
     light();
+  }
+
+  // What was pressed may be gone afterwards: keys shall still arrive.
+  function keepingFocus(action) {
+    const hadFocus = app.contains(document.activeElement);
+    action();
+    if (hadFocus && !app.contains(document.activeElement)) app.focus({ preventScroll: true });
+  }
+
+  function chooseBox(box) {
+    choose({ node: box.nodes.at(-1), box: box.nodes.length > 1 ? box : null });
+  }
+
+  // What a box of several nodes hides.
+  function members(box) {
+    const shown = box.nodes.slice(0, 24).map((i) => make("li", {}, link(nodes[i].name, `Choose ${nodes[i].name}`, () => choose({ node: i })),
+      ` ${nodes[i].equation}`));
+    if (box.nodes.length > shown.length) shown.push(make("li", {}, `… ${box.nodes.length - shown.length} more`));
+    return [make("p", {}, `One of ${box.nodes.length} nodes in this box:`), make("ul", { class: "sum" }, ...shown)];
   }
 
   function drawChosen() {
@@ -189,7 +238,8 @@
       pane.replaceChildren(make("p", { class: "hint" }, "Choose a node or an edge in the graph."));
       return;
     }
-    pane.replaceChildren(...(chosen.node === undefined ? contribution(chosen.event) : explanation(chosen.node)));
+    pane.replaceChildren(...(chosen.node === undefined ? contribution(chosen.event) : explanation(chosen.node)),
+      ...(chosen.box ? members(chosen.box) : []));
   }
 
   function contribution(i) {
@@ -232,12 +282,11 @@
     app.classList.toggle("why-mode", mode.why);
     for (const element of app.querySelectorAll("svg .lit")) element.classList.remove("lit");
     if (!mode.why) return;
-    boxes[target]?.group.classList.add("lit");
+    view.boxOf[target]?.group.classList.add("lit");
     for (const path of nodes[target].paths)
       for (const step of path) {
-        const [node, slot, parent] = events[step];
-        for (const element of [boxes[node]?.group, boxes[parent]?.group, arrows.get(`${node} ${slot}`)?.group])
-          element?.classList.add("lit");
+        const [node, , parent] = events[step];
+        for (const shown of [view.boxOf[node], view.boxOf[parent], ...view.arrowsOf(events[step])]) shown?.group.classList.add("lit");
       }
   }
 
@@ -303,10 +352,11 @@
   }
 
   function draw(announce = true) {
-    const hadFocus = app.contains(document.activeElement);
     drawGraph();
-    drawCard();
-    drawChosen();
+    keepingFocus(() => {
+      drawCard();
+      drawChosen();
+    });
     drawPlaces();
     light();
     drawGuess();
@@ -315,8 +365,6 @@
     $("scrubber").value = k;
     $("scrubber").setAttribute("aria-valuetext", position);
     app.dataset.step = k;
-    // what was pressed may be gone: keys shall still arrive
-    if (hadFocus && !app.contains(document.activeElement)) app.focus({ preventScroll: true });
     if (announce) $("live").textContent = sentences[k];
     for (const [name, isOff] of [["start", !k], ["back", !k], ["node-back", !k], ["on", k === last], ["node-on", k === last], ["end", k === last]])
       button(name).disabled = isOff;
@@ -391,30 +439,30 @@
   function find(text) {
     const wanted = text.trim().toLowerCase();
     matches = wanted ? nodes.map((node, i) => i).filter((i) =>
-      `${nodes[i].equation} ${cards[i + 1].place}`.toLowerCase().includes(wanted)) : [];
+      `${nodes[i].equation} ${cardAt(i + 1).place}`.toLowerCase().includes(wanted)) : [];
     match = -1;
-    boxes.forEach((box, i) => box.group.classList.toggle("found", matches.includes(i)));
+    for (const box of view.boxes) box.group.classList.toggle("found", box.nodes.some((i) => matches.includes(i)));
     $("found").textContent = wanted ? `${matches.length} of ${nodes.length} nodes` : "";
   }
   function findNext() {
     if (!matches.length) return;
     match = (match + 1) % matches.length;
     choose({ node: matches[match] });
-    if (boxes[matches[match]]) keepInView(boxes[matches[match]].group);
+    keepInView(view.boxOf[matches[match]]);
     $("found").textContent = `${match + 1} of ${matches.length}: ${nodes[matches[match]].name}`;
   }
 
   // --- size of the graph
 
-  const svg = app.querySelector("#graph svg");
-  const width = svg ? svg.viewBox.baseVal.width : 0;
-  let scale = 1;
+  const POINT = 4 / 3; // pixels
   function resize(to) {
-    scale = Math.min(Math.max(to, 0.05), 6);
-    svg.setAttribute("width", width * 1.333 * scale);
-    svg.setAttribute("height", svg.viewBox.baseVal.height * 1.333 * scale);
+    if (!view.svg) return;
+    const { width, height } = view.svg.viewBox.baseVal;
+    view.scale = Math.min(Math.max(to, 0.05), 6);
+    view.svg.setAttribute("width", width * POINT * view.scale);
+    view.svg.setAttribute("height", height * POINT * view.scale);
   }
-  const fitting = () => Math.min(1, ($("graph").clientWidth - 24) / (width * 1.333));
+  const fitting = () => Math.min(1, ($("graph").clientWidth - 24) / ((view.svg?.viewBox.baseVal.width ?? 1) * POINT));
   const fit = () => resize(fitting());
 
   // --- keys and buttons
@@ -432,7 +480,7 @@
     why: () => { mode.why = toggle("why", !mode.why); light(); },
     constants: () => app.classList.toggle("no-constants", !toggle("constants", !isPressed("constants"))),
     help: () => { $("help").hidden = !$("help").hidden; button("help").setAttribute("aria-expanded", String(!$("help").hidden)); },
-    smaller: () => resize(scale / 1.25), larger: () => resize(scale * 1.25), fit,
+    smaller: () => resize(view.scale / 1.25), larger: () => resize(view.scale * 1.25), fit,
     find: () => { $("find").focus(); $("find").select(); },
     clear: () => {
       play(false);
@@ -459,7 +507,7 @@
     if (isText) return;
     if (target.matches("svg .node")) {
       if (press.key === "ArrowDown" || press.key === "ArrowUp") { roveBy(press.key === "ArrowDown" ? 1 : -1); press.preventDefault(); return; }
-      if (press.key === "Enter" || press.key === " ") { choose({ node: Number(target.dataset.node) }); press.preventDefault(); return; }
+      if (press.key === "Enter" || press.key === " ") { chooseBox(roving); press.preventDefault(); return; }
     }
     if (press.key === " " && target.matches("button")) return; // it presses the button
     const isArrow = press.key.startsWith("Arrow");
@@ -471,6 +519,8 @@
 
   for (const element of app.querySelectorAll("[data-do]"))
     element.addEventListener("click", () => actions[element.dataset.do]());
+  for (const element of app.querySelectorAll("[data-show]"))
+    element.addEventListener("click", () => show(element.dataset.show));
   $("scrubber").addEventListener("input", () => go(Number($("scrubber").value)));
   $("find").addEventListener("input", () => find($("find").value));
   app.querySelector(".search").addEventListener("submit", (submit) => { submit.preventDefault(); findNext(); });
@@ -488,8 +538,7 @@
   app.classList.add("script");
   buildSource();
   buildTable();
-  rove(0);
-  if (svg) resize(Math.max(fitting(), 0.5)); // smaller cannot be read: then it scrolls
+  show(views[0]?.element.dataset.view);
   if (!fromLink()) draw(false);
   if (window.self === window.top) app.focus({ preventScroll: true });
 })();

@@ -4,6 +4,8 @@
 
 - `neuron.svg`: one neuron in the middle of backpropagation;
 - `network.svg`: a small network, with its gradients;
+- `layers.svg`: a larger one on ten examples, each layer as one box;
+- `steps.html`: a page to step through the small one, and `page.png`, what it looks like (that needs Chromium);
 - `boundary.svg`: how a network parts two moons, and its error on the way there;
 - `vanishing.svg`: gradients that vanish layer by layer behind sigmoids, and do not behind relus.
 
@@ -14,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -26,7 +29,7 @@ from tqdm import trange
 
 import nn
 import viz
-from engine import Trace, Value, functions, no_grad
+from engine import Trace, Value, functions, no_grad, record_source
 
 
 def neuron(path: Path) -> None:
@@ -46,11 +49,50 @@ def neuron(path: Path) -> None:
 
 def network(path: Path) -> None:
     """A 2-2-1 network, its loss on one example, and every gradient."""
+    loss = small_loss()
+    loss.backward()
+    viz.draw(loss, show_constants=False).save(path)
+
+
+def small_loss() -> Value:
     model = nn.MLP(2, [2, 1], "tanh", seed=3)
     loss = nn.mse(model([Value(0.5, label="x1"), Value(-1.0, label="x2")]), [1.0])
     loss.label = "loss"
+    return loss
+
+
+def layers(path: Path) -> None:
+    """A 2-16-16-1 network on ten examples: 1,400 nodes in a handful of boxes."""
+    model = nn.MLP(2, [16, 16, 1], "tanh", seed=0)
+    loss = error(model, *two_moons(10, Random(0)))
+    loss.label = "loss"
     loss.backward()
-    viz.draw(loss).save(path)
+    viz.draw(loss, collapse="layer").save(path)
+
+
+def steps(path: Path) -> None:
+    """The page on the small network."""
+    with record_source():
+        loss = small_loss()
+    viz.page(loss, title="A network of two layers").save(path)
+
+
+def page(path: Path) -> None:
+    """How the page looks in the middle of backpropagation; left out where there is no browser."""
+    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        browser = None
+    if browser is None:
+        print(f"{path} needs playwright and Chromium: left out")
+        return
+    with sync_playwright() as driver:
+        window = driver.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+        tab = window.new_page(viewport={"width": 1200, "height": 860})
+        tab.goto(f"{path.with_name('steps.html').resolve().as_uri()}#step=33")
+        tab.screenshot(path=path)
+        window.close()
 
 
 def two_moons(count: int, generator: Random) -> tuple[list[list[float]], list[int]]:
@@ -124,7 +166,15 @@ def save(figure: Figure, path: Path) -> None:
         figure.savefig(path, metadata={"Date": None})
 
 
-PICTURES = {function.__name__: function for function in (neuron, network, boundary, vanishing)}
+PICTURES = {
+    "neuron.svg": neuron,
+    "network.svg": network,
+    "layers.svg": layers,
+    "steps.html": steps,
+    "page.png": page,
+    "boundary.svg": boundary,
+    "vanishing.svg": vanishing,
+}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -134,9 +184,9 @@ def main(arguments: list[str] | None = None) -> None:
     folder = parser.parse_args(arguments).output
     folder.mkdir(parents=True, exist_ok=True)
     for name, make in PICTURES.items():
-        path = folder / f"{name}.svg"
-        make(path)
-        print(path)
+        make(folder / name)
+        if (folder / name).exists():
+            print(folder / name)
 
 
 if __name__ == "__main__":

@@ -134,7 +134,7 @@ def boundary(path: Path) -> None:
         with no_grad():
             history["val_loss"].append(error(model, *unknown).data)
     figure, (left, right) = side_by_side()
-    viz.plots.decision_boundary(lambda point: model(point)[0], *known, ax=left, resolution=80)
+    viz.plots.decision_boundary(model, *known, ax=left, resolution=80)
     viz.plots.curves(history, ax=right, log=True, xlabel="step of gradient descent")
     left.set_title("two moons and the border between them")
     right.set_title("mean squared error")

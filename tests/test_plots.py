@@ -12,7 +12,7 @@ from typing import ClassVar
 import matplotlib
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from matplotlib import pyplot
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -230,6 +230,8 @@ def test_gaps_are_marked_at_the_edge_and_counted(log, entries, expected, words):
     assert [text.get_text() for text in ax.get_legend().get_texts()] == [words]
 
 
+@example([1.0, math.nan] * 20, False)
+@example([1.0, 0.0] * 20, True)
 @given(st.lists(st.sampled_from([1.0, 0.0, math.nan]), min_size=1, max_size=200), st.booleans())
 @drawing
 def test_no_number_is_invisible(entries, log):
@@ -242,6 +244,8 @@ def test_no_number_is_invisible(entries, log):
     marked = {int(step) - 1 for mark in marks(ax) for step in mark.get_xdata()}
     assert on_lines | set(line.get_markevery()) | marked >= set(range(len(entries)))
     assert marked == {k for k, is_shown in enumerate(shown) if not is_shown}
+    drawn = np.isfinite(ax.transData.transform(line.get_xydata())).all(axis=1)
+    assert drawn.tolist() == shown, "a gap is no line to the bottom"
     assert len(line.get_markevery()) <= 12 + sum(shown) - len(on_lines)
 
 
@@ -351,6 +355,7 @@ def test_each_line_has_its_name_at_its_end_and_no_name_is_over_another(norms):
         end = layers[text.get_text()][-1]
         place = (ax.transData - ax.transAxes).transform((3, end))[1] if 0 < end < math.inf else float(end != 0)
         assert text.xy[1] == pytest.approx(place)
+        assert 0 <= text.xyann[1] <= 1
     boxes = sorted(Text.get_window_extent(text).intervaly.tolist() for text in ax.texts)
     least = LABEL_SIZE * ax.figure.dpi / 72 * 0.9
     assert all(upper[0] - lower[0] >= least for lower, upper in itertools.pairwise(boxes))
@@ -575,6 +580,7 @@ def test_points_are_where_they_were_and_classes_differ_in_shape():
 
 
 @drawing
+@example([(0.0, 0.0), (0.0, 1e-307), (1.0, 0.0)])
 @given(st.lists(st.tuples(st.floats(-3, 3), st.floats(-3, 3)), min_size=3, max_size=7, unique=True))
 def test_every_place_lies_in_the_region_of_the_best_class(centers):
     def scores(point):
@@ -624,9 +630,13 @@ def test_the_same_answer_everywhere(answer):
     rendered(plots.decision_boundary(lambda p: answer, POINTS, [0, 1, 1, 0], ax=new_axes(), resolution=4))
 
 
-def test_one_point_and_points_on_a_line_have_room_around_them():
-    ax = plots.decision_boundary(lambda p: p[0], [[1.0, 2.0], [1.0, 2.0]], [0, 1], ax=new_axes(), resolution=4)
-    assert ax.get_xlim()[0] < 1.0 < ax.get_xlim()[1]
+@pytest.mark.parametrize("x", [[1.0, 1.0], [0.0, 0.0], [-1e20, -1e20], [1e9, 1e9 + 1e-6], [0.0, 1e-300]])
+def test_points_that_do_not_differ_have_room_around_them(x):
+    points = [[x[0], 1.0], [x[1], 2.0]]
+    ax = rendered(plots.decision_boundary(lambda p: p[1] - 1, points, [0, 1], ax=new_axes(), resolution=4))
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    assert left < min(x) <= max(x) < right
+    assert (low, high) == pytest.approx((0.9, 2.1))
 
 
 def test_nothing_is_recorded_and_gradients_stay():

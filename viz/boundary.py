@@ -107,7 +107,9 @@ def _grid(points: Numbers, resolution: int) -> tuple[Numbers, Numbers]:
     import numpy
 
     low, high = points.min(axis=0), points.max(axis=0)
-    reach = numpy.where(high > low, (high - low) * MARGIN, 0.5)
+    size = numpy.maximum(abs(low), abs(high))
+    is_wide = high - low > 1e-9 * numpy.maximum(size, 1e-200)  # else there is no room for a grid between the two
+    reach = numpy.where(is_wide, (high - low) * MARGIN, 0.5 * numpy.maximum(size, 1.0))
     sides = [numpy.linspace(a, b, resolution) for a, b in zip(low - reach, high + reach, strict=True)]
     return tuple(numpy.meshgrid(*sides))  # type: ignore[return-value]
 

@@ -77,14 +77,16 @@ def numbers(thing: object, what: str) -> Numbers:
     """
     import numpy
 
-    if not isinstance(thing, numpy.ndarray):
-        if isinstance(thing, (str, bytes, dict)) or not hasattr(thing, "__iter__"):
-            raise TypeError(f"{what} must be a list of numbers; got {_said(thing)}; pass a list, an array or Values")
-        thing = list(thing)
-    try:
-        array = numpy.asarray(thing, dtype=None if isinstance(thing, numpy.ndarray) else object)
-    except ValueError:  # some ragged lists; others become arrays of lists
-        raise ValueError(f"{what} must have rows of one length; got rows of several; fill or cut them") from None
+    array: numpy.ndarray[Any, Any]
+    if hasattr(thing, "__array__"):
+        array = numpy.asarray(thing)
+    elif isinstance(thing, (str, bytes, dict)) or not hasattr(thing, "__iter__"):
+        raise TypeError(f"{what} must be a list of numbers; got {_said(thing)}; pass a list, an array or Values")
+    else:
+        try:
+            array = numpy.asarray(list(thing), dtype=object)
+        except ValueError:  # some ragged lists; others become arrays of lists
+            raise ValueError(f"{what} must have rows of one length; got rows of several; fill or cut them") from None
     if not array.size:
         raise ValueError(f"{what} must hold at least one number; got an empty {type(thing).__name__}; pass some")
     if array.dtype.kind in "buif":

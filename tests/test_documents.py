@@ -100,7 +100,7 @@ def test_the_gallery_is_made_and_shown(tmp_path: Path) -> None:
     assert made.keys() == again.keys()
     assert all(made[name] == again[name] for name in made.keys() - {"page.png"}), "a browser draws as it likes"
     committed = {path.name: path.stat().st_size for path in (ROOT / "demos" / "gallery").iterdir()}
-    shown = re.findall(r"\[.+?\]\(demos/gallery/(\S+)\)", (ROOT / "README.md").read_text())
+    shown = re.findall(r"\[.+?\]\(demos/gallery/(\S+?)\)", (ROOT / "README.md").read_text())
     assert made.keys() | {"page.png"} == committed.keys() == set(shown)
     assert all(b"<svg" in picture for name, picture in made.items() if name != "page.png")
     assert max(committed.values()) < 150_000

@@ -148,6 +148,10 @@ TITLES: dict[str, tuple[Callable[[], Value], Any, list[str]]] = {
         lambda: functions.sum(nn.Layer(2, 2, seed=0)([1.0, 2.0])), "layer", ["#", "1", "2", "neurons"],
     ),
     "of neurons, a layer, and nothing inside": (deep, "layer", ["gain", "layers.0", "layers.1", "x", "y"]),
+    "numbers of activations are no inputs": (
+        lambda: functions.max([nn.MLP(1, [2], "linear", lambda x: x.leaky_relu(0.2), seed=0)([0.5])[0] for _ in "ab"]),
+        "layer", ["#", "0.5", "0.5", "layers.0"],
+    ),
     "innermost": (deep, "neuron", ["gain", "neuron 0", "neuron 0", "neuron 1", "x", "y"]),
     "outermost": (deep, 0, ["encoder", "gain", "x", "y"]),
     "one level open": (deep, 1, ["#", "#", "gain.factor", "layers.0", "layers.1", "x", "y"]),

@@ -144,7 +144,7 @@ class Explanation(Inspection):
         from viz.diagram import draw
 
         position = self.cursor.position
-        path = draw(self.cursor.trace, at=position).save(argument or f"step-{position}.svg")
+        path = draw(self.cursor.trace, at=position, collapse="auto").save(argument or f"step-{position}.svg")
         self.say(f"drawn: {path}")
 
     do_g = do_graph

@@ -43,6 +43,10 @@ def wrong():
     x = Value(2.0, label="x")
     return node_of(OPS["square"], (x,), 4.0, (4.5,))
 
+import nn
+
+network = nn.MLP(2, [2, 1])
+
 if __name__ == "__main__":
     raise SystemExit("this must not run")
 """
@@ -78,6 +82,8 @@ RUNS: dict[str, tuple[list[str], int, str]] = {
     "check of a file": (["check", "model.py:loss"], 0, "a:     ok"),
     "a wrong partial": (["check", "model.py:wrong"], 1, "gradient check FAILED"),
     "draw": (["draw", "model.py:loss", "-o", "loss.dot"], 0, "loss.dot: 6 boxes and 5 arrows"),
+    "draw a module": (["draw", "model.py:network", "-o", "m.dot"], 0, "m.dot: 4 boxes and 3 arrows"),
+    "a module has no moments": (["draw", "model.py:network", "--at", "3", "-o", "m.dot"], 2, "a moment needs a Value"),
     "draw a moment": (["draw", "w * x", "w=2", "x=3", "--at", "4", "-o", "at.dot"], 0, "at.dot: 3 boxes"),
     "draw less": (["draw", "2 * x", "x=3", "--hide-constants", "--rankdir", "TB", "-o", "g.dot"], 0, "g.dot: 2 boxes"),
     "draw layers": (["draw", "model.py:trained", "--collapse", "layer", "-o", "l.dot"], 0, "l.dot: 5 boxes and 4"),

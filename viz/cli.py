@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from engine import Trace, Value
+    from engine import Value
 
 OPTION = re.compile(r"--|--[A-Za-z][\w-]*(=.*)?|-[ho]", re.DOTALL)
 
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reconfigure(errors="backslashreplace")  # a label may have characters that the terminal has not
     options = _parsed(sys.argv[1:] if arguments is None else arguments)
     try:
-        return options.run(value_of(options.target, options.variables), options)  # type: ignore[no-any-return]
+        return options.run(value_of(options.target, options.variables, modules=options.run is run_draw), options)  # type: ignore[no-any-return]
     except (ValueError, LookupError, RuntimeError, OSError, ImportError) as error:
         if isinstance(error, BrokenPipeError):
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  # the reader has gone: nothing more to say
@@ -105,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     draw.add_argument("-o", "--output", type=Path, default=Path("graph.svg"), help="the file (default: %(default)s)")
     draw.add_argument("--at", type=int, metavar="K", help="draw the moment after K steps of backpropagation")
-    draw.add_argument("--rankdir", choices=("LR", "RL", "TB", "BT"), default="LR", help="direction (default: LR)")
+    draw.add_argument("--rankdir", choices=("LR", "RL", "TB", "BT"), help="direction (default: LR; of modules TB)")
     draw.add_argument(
         "--collapse", type=_level, metavar="LEVEL", help="one box for each layer or neuron, a number of levels, or auto"
     )
@@ -162,15 +162,17 @@ def run_page(value: Value, options: argparse.Namespace) -> int:
     return 0
 
 
-def run_draw(value: Value, options: argparse.Namespace) -> int:
-    from engine import Trace
+def run_draw(value: Any, options: argparse.Namespace) -> int:
+    from engine import Trace, Value
     from viz.diagram import draw
 
-    target: Value | Trace = value
-    if options.at is None:
-        _backward(value)
-    else:
+    target = value
+    if options.at is not None:
+        if not isinstance(value, Value):
+            raise ValueError(f"a moment needs a Value; got {type(value).__name__}; leave --at out to draw a module")
         target = Trace(value)
+    elif isinstance(value, Value):
+        _backward(value)
     diagram = draw(
         target,
         at=options.at,

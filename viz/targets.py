@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from engine import Value, label, record_source
+from viz.architecture import is_module
 from viz.expressions import evaluate, free_names
 from viz.wording import visible
 
@@ -24,12 +25,13 @@ class TargetError(ValueError):
     """A target that gives no Value; the message is for the one who typed it."""
 
 
-def value_of(target: str, assignments: Sequence[str]) -> Value:
+def value_of(target: str, assignments: Sequence[str], *, modules: bool = False) -> Any:
     """The Value that a target means.
 
     Args:
         target: `FILE.py:NAME`, a Value or a function of no arguments in a file, which is run; else an expression.
         assignments: `NAME=NUMBER` for each variable of an expression.
+        modules: whether it may be a module as well.
 
     Raises:
         TargetError: there is no such file or name, or it is no Value; an assignment that is none or does not fit.
@@ -49,7 +51,7 @@ def value_of(target: str, assignments: Sequence[str]) -> Value:
     if file:
         if numbers:
             raise TargetError(f"a file takes no variables; got {', '.join(map(visible, assignments))}; leave them out")
-        return _from_file(Path(file[1]), file[2])
+        return _from_file(Path(file[1]), file[2], modules)
     names = free_names(target, numbers)
     missing = [name for name in names if name not in numbers]
     if missing:
@@ -75,7 +77,7 @@ def _assignment(text: str) -> tuple[str, float]:
         ) from None
 
 
-def _from_file(path: Path, name: str) -> Value:
+def _from_file(path: Path, name: str, modules: bool) -> Any:
     if not path.is_file():
         raise TargetError(
             f"there is no file {visible(str(path))!r}; give a path to a Python file, as in: model.py:loss"
@@ -88,6 +90,8 @@ def _from_file(path: Path, name: str) -> Value:
             if name not in things:
                 raise TargetError(f"{visible(path.name)} has no {name!r}; {_offer(name, things)}")
             thing = things[name]
+            if modules and is_module(thing):
+                return thing
             if not isinstance(thing, Value) and callable(thing):
                 thing = _run(path, thing)
     finally:

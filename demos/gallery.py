@@ -1,6 +1,6 @@
 """The pictures of the README, each of a real computation.
 
-    python demos/gallery.py [--output gallery]
+    python demos/gallery.py [--output gallery] [PICTURE ...]
 
 - `neuron.svg`: one neuron in the middle of backpropagation;
 - `network.svg`: a small network, with its gradients;
@@ -181,12 +181,16 @@ def main(arguments: list[str] | None = None) -> None:
     """Make every picture."""
     parser = argparse.ArgumentParser(description="Make the pictures of the README.")
     parser.add_argument("--output", type=Path, default=Path("gallery"), help="the folder (default: %(default)s)")
-    folder = parser.parse_args(arguments).output
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, make in PICTURES.items():
-        make(folder / name)
-        if (folder / name).exists():
-            print(folder / name)
+    parser.add_argument("pictures", nargs="*", metavar="PICTURE", help=f"some of {', '.join(PICTURES)} (default: all)")
+    options = parser.parse_args(arguments)
+    if unknown := [name for name in options.pictures if name not in PICTURES]:
+        parser.error(f"there is no picture {unknown[0]}; choose from {', '.join(PICTURES)}")
+    options.output.mkdir(parents=True, exist_ok=True)
+    for name in options.pictures or PICTURES:
+        path = options.output / name
+        PICTURES[name](path)
+        if path.exists():
+            print(path)
 
 
 if __name__ == "__main__":

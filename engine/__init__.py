@@ -19,6 +19,7 @@ from engine.value import Value, constant
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from engine.compiler import Compiled, TracingError, compile, random_input
     from engine.gradcheck import (
         GradientError,
         GradientReport,
@@ -32,16 +33,21 @@ if TYPE_CHECKING:
 validate()
 
 __all__ = [
-    "OPS", "AnomalyError", "GradientError", "GradientReport", "GradientWarning", "Op", "Trace", "Value",
-    "assert_gradients", "check_gradients", "constant", "detect_anomaly", "differentiate", "enable_grad", "functions",
-    "grad", "hessian", "hvp", "jacobian", "jvp", "label", "no_grad", "record_source", "value_and_grad", "vjp",
+    "OPS", "AnomalyError", "Compiled", "GradientError", "GradientReport", "GradientWarning", "Op", "Trace",
+    "TracingError", "Value", "assert_gradients", "check_gradients", "compile", "constant", "detect_anomaly",
+    "differentiate", "enable_grad", "functions", "grad", "hessian", "hvp", "jacobian", "jvp", "label", "no_grad",
+    "random_input", "record_source", "value_and_grad", "vjp",
 ]  # fmt: skip
+
+_LATER = {"Trace": "engine.stepping"} | dict.fromkeys(
+    ("Compiled", "TracingError", "compile", "random_input"), "engine.compiler"
+)
 
 
 def __getattr__(name: str) -> object:
-    """The gradient checker and the stepper are imported when they are first asked for."""
+    """The compiler, the gradient checker and the stepper are imported when they are first asked for."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module("engine.stepping" if name == "Trace" else "engine.gradcheck"), name)
+    return getattr(import_module(_LATER.get(name, "engine.gradcheck")), name)

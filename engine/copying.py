@@ -58,10 +58,17 @@ def _extra(node: Value) -> dict[str, Any] | None:
     return getattr(node, "__dict__", None)
 
 
+def kind_of_copy(node: V) -> type[V]:
+    """The class of a copy: a parameter whose number a compiler keeps is copied as what it was before."""
+    return getattr(node, "kept_as", type(node))
+
+
 def shallow(node: V) -> V:
     """Another node with the same parents."""
     parents: tuple[Any, ...] = node.parents
-    copy: V = build(type(node), node.op, node._data, node._grad, parents, node.partials, node._note, _extra(node))
+    copy: V = build(
+        kind_of_copy(node), node.op, node._data, node._grad, parents, node.partials, node._note, _extra(node)
+    )
     return copy
 
 
@@ -88,7 +95,7 @@ class _Batch:
         index = self.index
         rows = [
             (
-                type(n),
+                kind_of_copy(n),
                 n.op,
                 n._data,
                 n._grad,
@@ -125,7 +132,7 @@ def _pick(nodes: list[Value], position: int) -> Value:
 def reduced(root: Value) -> tuple[Any, ...]:
     """What `pickle` stores of a node."""
     if not root.parents:
-        return build, (type(root), root.op, root._data, root._grad, (), (), root._note, _extra(root))
+        return build, (kind_of_copy(root), root.op, root._data, root._grad, (), (), root._note, _extra(root))
     found = _batch_of.get(id(root))
     batch = found() if found else None
     if batch is None:

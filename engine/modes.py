@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
     from typing import Any, ParamSpec, TypeVar
 
+    M = TypeVar("M", bound="Mode")
     P = ParamSpec("P")
     R = TypeVar("R")
 
@@ -57,6 +58,16 @@ def active() -> frozenset[str]:
     for mode in reversed(frames):
         names = names - mode._removes | mode._adds
     return names
+
+
+def innermost(kind: type[M]) -> M | None:
+    """The mode of that kind that was entered here last and is still open."""
+    frame = _top.get()
+    while frame:
+        if frame.is_open and isinstance(frame.mode, kind):
+            return frame.mode
+        frame = frame.before
+    return None
 
 
 def _count(change: int) -> None:

@@ -48,12 +48,13 @@ class Op:
         special: operands worth testing, kinks included: where formulas change, cancel, overflow or end.
         variadic: operands are one list (`xs`) or two of equal length (`xs`, `ys`), not a fixed number.
         empty: the result for no operands; None if there is none.
+        quick: rules for value and partials that cost less, and may overflow or give nan where the others do not.
         aliases: further method names (NumPy's ufuncs call `x.arcsin()` on an array of objects).
         method: whether `Value` has it as a method.
     """
 
     __slots__ = (
-        "aliases", "defaults", "doc", "domain", "empty", "kinks", "method", "name", "operands", "partials",
+        "aliases", "defaults", "doc", "domain", "empty", "kinks", "method", "name", "operands", "partials", "quick",
         "special", "symbol", "textbook", "value", "variadic",
     )  # fmt: skip
 
@@ -73,6 +74,7 @@ class Op:
         special: tuple[object, ...] = (),
         variadic: bool = False,
         empty: float | None = None,
+        quick: tuple[str, ...] = (),
         aliases: tuple[str, ...] = (),
         method: bool = True,
     ) -> None:
@@ -89,6 +91,7 @@ class Op:
         self.special = tuple(point if isinstance(point, tuple) else (point,) for point in special)
         self.variadic = variadic
         self.empty = empty
+        self.quick = quick or (value, *partials)
         self.aliases = aliases
         self.method = method and not variadic
 
@@ -194,6 +197,7 @@ _TABLE = (
     Op("cosh", "cosh(x)", ("sinh(x)",), "hyperbolic cosine", special=(0.0, 1e-10, 20.0, -700.0, 1000.0, -INF, NAN)),
     Op("tanh", "tanh(x)", ("4 * sigmoid(2 * x) * sigmoid(-(2 * x))",), "hyperbolic tangent",
        textbook=("1 - z ** 2",),
+       quick=("tanh(x)", "4 * exp(2 * x) / (1 + exp(2 * x)) / (1 + exp(2 * x))"),
        special=(0.0, 1e-10, 20.0, -20.0, 300.0, -1000.0, INF, NAN)),
     Op("asinh", "asinh(x)", ("1 / hypot(x, 1)",), "inverse hyperbolic sine", textbook=("1 / sqrt(x ** 2 + 1)",),
        aliases=("arcsinh",),
@@ -237,7 +241,7 @@ _TABLE = (
     # --- activations
     Op("sigmoid", "where(x >= 0, 1, exp(-abs(x))) / (1 + exp(-abs(x)))",
        ("z * sigmoid(-x)",), "logistic function 1 / (1 + exp(-x))",
-       textbook=("z * (1 - z)",),
+       textbook=("z * (1 - z)",), quick=("1 / (1 + exp(-x))", "exp(-x) * z * z"),
        special=(0.0, 20.0, -20.0, 40.0, -700.0, 1000.0, -1000.0, INF, -INF, NAN)),
     Op("log_sigmoid", "where(x < 0, x, 0) - log1p(exp(-abs(x)))", ("sigmoid(-x)",), "log(sigmoid(x)), for any x",
        special=(0.0, 20.0, -20.0, 40.0, -1000.0, 1000.0, INF, -INF, NAN)),

@@ -120,7 +120,7 @@ def validate(table: Mapping[str, Op] = OPS) -> None:
                 f"operation {op.name!r}: its value {op.value!r} calls itself, and there is no primitive of that name; "
                 "write it in other operations, or add it to engine/floats.py"
             )
-        for text in (op.value, *op.partials, *op.textbook, *op.kinks):
+        for text in (op.value, *op.partials, *op.textbook, *op.quick, *op.kinks):
             parse(op, text)
 
 
@@ -291,13 +291,21 @@ def _names(expression: Expression) -> set[str]:
 
 
 class Body:
-    """The statements that compute z and the wanted partials of one operation from its operands' floats."""
+    """The statements that compute z and the wanted partials of one operation from its operands' floats.
 
-    def __init__(self, op: Op, style: str, wanted: tuple[int, ...]) -> None:
+    Attributes:
+        lines: statements that assign variables, `z` among them.
+        partials: by operand, an expression; of a variadic operation, one for the whole list.
+        elements: of a variadic operation, an expression for one operand of the list, `x`.
+        raises: whether any of it may raise.
+    """
+
+    def __init__(self, op: Op, style: str, wanted: tuple[int, ...], quick: bool = False) -> None:
         self.style = style
         over_values = style == "value"
-        value = "z" if over_values else expand(parse(op, op.value), {})  # a node knows its own value
-        partials = {k: expand(parse(op, op.partials[k]), {}, over_values) for k in wanted}
+        rules = op.quick if quick else (op.value, *op.partials)
+        value = "z" if over_values else expand(parse(op, rules[0]), {})  # a node knows its own value
+        partials = {k: expand(parse(op, rules[k + 1]), {}, over_values) for k in wanted}
         self._known: dict[Expression, str] = {}
         self.lines: list[str] = []
 
@@ -317,7 +325,8 @@ class Body:
             if "z" in _names(part):
                 self._assign(part, f"t{len(self._known)}")
         self.raises = any(isinstance(part, tuple) and part[0] not in _NEVER_RAISES for part in counts)
-        self.partials = {k: self._vector(e, op) if op.variadic else self._text(e) for k, e in partials.items()}
+        self.elements = {k: self._text(e) for k, e in partials.items()}
+        self.partials = {k: self._vector(e, op) for k, e in partials.items()} if op.variadic else self.elements
 
     @staticmethod
     def _moves(part: Expression, count: int, op: Op) -> bool:

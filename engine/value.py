@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from itertools import chain
 
-from engine import anomaly, arrays, copying, modes
+from engine import anomaly, arrays, copying, modes, tracing
 from engine.generate import method_names, method_source, names_in_code
 from engine.graph import topological_order
 from engine.ops import CONSTANT, LEAF, OPS, Op
@@ -34,6 +34,8 @@ else:
     Methods = object
 
 new = object.__new__
+modes_active = False
+"""Whether any thread is in a mode: kept up to date by `modes`."""
 
 
 class Value(Methods):
@@ -85,8 +87,12 @@ class Value(Methods):
         self._to_first = self._to_second = 0.0
         if label is not None:
             self.label = label
-        if "record_source" in modes.active():
-            self._note = (self.label, calling_line())
+        if modes_active:
+            active = modes.active()
+            if "record_source" in active:
+                self._note = (self.label, calling_line())
+            if "tracing" in active:
+                tracing.remember(self)
 
     @property
     def parents(self) -> tuple[Value, ...]:
@@ -105,6 +111,8 @@ class Value(Methods):
 
     @property
     def data(self) -> float:
+        if modes_active:
+            tracing.check(self, ".data")
         return self._data
 
     @data.setter
@@ -205,45 +213,47 @@ class Value(Methods):
         >>> x.grad
         3.0
         """
+        if modes_active:
+            tracing.check(self, "detach()")
         return constant(self._data)
 
     # --- leaving the graph
 
     def __float__(self) -> float:
-        return self._data
+        return _leaving(self, "float()")
 
     def __int__(self) -> int:
-        return int(self._data)
+        return int(_leaving(self, "int()"))
 
     def __bool__(self) -> bool:
-        return self._data != 0.0
+        return _leaving(self, "a branch or bool()") != 0.0
 
     def __round__(self, digits: int | None = None) -> float:
-        return round(self._data, digits)
+        return round(_leaving(self, "round()"), digits)
 
     def __floor__(self) -> int:
-        return math.floor(self._data)
+        return math.floor(_leaving(self, "math.floor()"))
 
     def __ceil__(self) -> int:
-        return math.ceil(self._data)
+        return math.ceil(_leaving(self, "math.ceil()"))
 
     def __trunc__(self) -> int:
-        return math.trunc(self._data)
+        return math.trunc(_leaving(self, "math.trunc()"))
 
     def __format__(self, spec: str) -> str:
         return format(self._data, spec) if spec else repr(self)
 
     def __lt__(self, other: object) -> bool:
-        return self._data < real(other) if is_operand(other) else NotImplemented
+        return _leaving(self, "<") < _leaving(other, "<") if is_operand(other) else NotImplemented
 
     def __le__(self, other: object) -> bool:
-        return self._data <= real(other) if is_operand(other) else NotImplemented
+        return _leaving(self, "<=") <= _leaving(other, "<=") if is_operand(other) else NotImplemented
 
     def __gt__(self, other: object) -> bool:
-        return self._data > real(other) if is_operand(other) else NotImplemented
+        return _leaving(self, ">") > _leaving(other, ">") if is_operand(other) else NotImplemented
 
     def __ge__(self, other: object) -> bool:
-        return self._data >= real(other) if is_operand(other) else NotImplemented
+        return _leaving(self, ">=") >= _leaving(other, ">=") if is_operand(other) else NotImplemented
 
     def __pos__(self) -> Self:
         return self
@@ -287,6 +297,13 @@ class Value(Methods):
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         """NumPy's functions treat a Value as the scalar it is: `np.exp(v)`, `np.float64(2) * v`, `v + array`."""
         return arrays.apply_ufunc(Value, apply, ufunc, method, inputs, options)
+
+
+def _leaving(thing: object, how: str) -> float:
+    """The number of something that leaves the graph."""
+    if modes_active and isinstance(thing, Value):
+        tracing.check(thing, how)
+    return real(thing)
 
 
 def _joined(first_parent: Any, first: Any, second: Any) -> tuple[Any, ...]:
@@ -392,6 +409,8 @@ def record(op: Op, parents: tuple[Value, ...], data: float, partials: tuple[floa
     if "detect_anomaly" in active:
         anomaly.check_forward(op, parents, data)
     if "no_grad" in active:
+        if "tracing" in active:
+            tracing.refuse(node_of(op, parents, data, partials), "no_grad()")
         return constant(data)
     node = node_of(op, parents, data, partials)
     if "record_source" in active:
@@ -507,6 +526,7 @@ _scope: dict[str, object] = {
     "__name__": __name__,
 }  # fmt: skip
 modes.attach(_scope)
+modes.attach(globals())
 
 
 def define(source: str, name: str, title: str) -> Callable[..., Any]:

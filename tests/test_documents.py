@@ -38,10 +38,10 @@ def test_the_readme_has_two_commands() -> None:
 
 def test_public_names() -> None:
     assert set(engine.__all__) == {
-        "OPS", "AnomalyError", "GradientError", "GradientReport", "GradientWarning", "Op", "Trace", "Value",
-        "assert_gradients", "check_gradients", "constant", "detect_anomaly", "differentiate", "enable_grad",
-        "functions", "grad", "hessian", "hvp", "jacobian", "jvp", "label", "no_grad", "record_source",
-        "value_and_grad", "vjp",
+        "OPS", "AnomalyError", "Compiled", "GradientError", "GradientReport", "GradientWarning", "Op", "Trace",
+        "TracingError", "Value", "assert_gradients", "check_gradients", "compile", "constant", "detect_anomaly",
+        "differentiate", "enable_grad", "functions", "grad", "hessian", "hvp", "jacobian", "jvp", "label", "no_grad",
+        "random_input", "record_source", "value_and_grad", "vjp",
     }  # fmt: skip
     assert set(nn.__all__) == {"MLP", "SGD", "Layer", "Module", "Neuron", "initializers", "mse"}
     assert set(viz.__all__) == {"Diagram", "Page", "card", "debug", "draw", "page", "plots", "steps", "tree"}

@@ -1,0 +1,180 @@
+"""Record a function of one example, or an existing graph, as a scalar program.
+
+The function is called once, with Values for the numbers of the first example. What it computes is kept as a program;
+Values that it closes over are the parameters. This module knows nothing of executors.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from contextlib import contextmanager
+from itertools import repeat
+
+from engine.compiler.batches import Tree, flat_grid
+from engine.compiler.scalars import Scalars, scalars_of, tidied
+from engine.graph import topological_order
+from engine.modes import enable_grad, innermost
+from engine.source_lines import calling_line
+from engine.tracing import TracingError, tracing
+from engine.value import Value, constant, operand
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from random import Random
+    from typing import Any
+
+    from engine.compiler.batches import Batch
+
+DISTRIBUTIONS: dict[str, Callable[[Random], float]] = {
+    "uniform": lambda generator: generator.random(),
+    "normal": lambda generator: generator.gauss(0.0, 1.0),
+}
+"""What a random input may be drawn from: numbers from 0 to 1, or with mean 0 and variance 1."""
+
+_default: list[Random] = []
+
+
+def random_input(distribution: str = "uniform") -> Value:
+    """A random number as an input: in a compiled function a fresh one for every example of every call.
+
+    Elsewhere it draws one number, as a constant. `compile(seed=...)` makes the numbers reproducible.
+
+    Args:
+        distribution: "uniform" from 0 to 1, or "normal" with mean 0 and variance 1.
+
+    Raises:
+        ValueError: there is no such distribution.
+
+    >>> 0 <= random_input().data < 1
+    True
+    """
+    if distribution not in DISTRIBUTIONS:
+        raise ValueError(
+            f"a random input is drawn from a distribution; got {distribution!r}; use one of {sorted(DISTRIBUTIONS)}"
+        )
+    mode = innermost(tracing)
+    if mode is not None:
+        return mode.draw(distribution)
+    if not _default:
+        from random import Random
+
+        _default.append(Random())
+    return constant(DISTRIBUTIONS[distribution](_default[0]))
+
+
+class Recording:
+    """A function as a program.
+
+    Attributes:
+        scalars: the program; its inputs are the example's numbers, then the random ones.
+        random: the distribution of each random input.
+        result: the structure of what the function returns.
+    """
+
+    __slots__ = ("random", "result", "scalars")
+
+    def __init__(self, scalars: Scalars, random: list[str], result: Tree) -> None:
+        self.scalars, self.random, self.result = scalars, random, result
+
+
+def record(function: Callable[..., Any], batch: Batch) -> Recording:
+    """Call the function for the first example and keep what it computes.
+
+    Raises:
+        TracingError: a number of the example decides something, or Python's random numbers enter.
+        TypeError: the function returns something else than Values and numbers.
+    """
+    inputs = [Value(number) for number in batch.rows()[0]]
+    random: list[str] = []
+    drawn: list[Value] = []
+
+    def draw(distribution: str) -> Value:
+        random.append(distribution)
+        drawn.append(Value(0.5))
+        return drawn[-1]
+
+    with collector_paused():
+        mode = tracing()
+        mode.draw = draw
+        before = _random_states()
+        with mode, enable_grad():
+            returned = function(*batch.example(iter(inputs)))
+        if _random_states() != before:
+            raise _random_error(function, batch)
+        result, outputs = outputs_of(returned)
+        return Recording(tidied(scalars_of(outputs, [*inputs, *drawn], made_inside=mode.leaves)), random, result)
+
+
+def outputs_of(returned: Any) -> tuple[Tree, list[Value]]:
+    """The structure of a function's result, and its Values in order."""
+    result = Tree(returned)
+    return result, [
+        operand(leaf)
+        for grid, shape in zip(result.grids, result.shapes, strict=True)
+        for leaf in flat_grid(grid, shape)
+    ]
+
+
+def record_graph(output: Any, inputs: Sequence[Value]) -> Recording:
+    """The program of a graph that exists already."""
+    with collector_paused():
+        result, outputs = outputs_of(output)
+        order = topological_order(*outputs)
+        scalars = tidied(scalars_of(outputs, inputs, order))
+        return Recording(scalars, [], result)
+
+
+def replayed(function: Callable[..., Any], batch: Batch, row: Sequence[float], random: Iterable[float]) -> Any:
+    """What the function returns for one example, eagerly, with these random numbers."""
+    supply = iter(random)
+    mode = tracing()
+    mode.draw = lambda distribution: Value(next(supply))
+    with mode, enable_grad():
+        return function(*batch.example(Value(number) for number in row))
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """No cyclic garbage collection meanwhile: it would look through the growing graph again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _random_states() -> list[object]:
+    """Of Python's and NumPy's own generators, if they are in use at all."""
+    states: list[object] = []
+    if "random" in sys.modules:
+        states.append(sys.modules["random"].getstate())
+    if "numpy.random" in sys.modules:
+        states.append(repr(sys.modules["numpy.random"].get_state()))
+    return states
+
+
+def _random_error(function: Callable[..., Any], batch: Batch) -> TracingError:
+    """Find the line that draws a random number, by calling the function again under watch."""
+    lines: list[tuple[str, int]] = []
+
+    def watch(frame: Any, event: str, argument: Any) -> None:
+        drawer = getattr(argument, "__self__", None) if event == "c_call" else None
+        if not lines and drawer is not None and "andom" in f"{type(drawer).__module__}.{type(drawer).__name__}":
+            while frame.f_back and ("random" in frame.f_code.co_filename.rpartition("/")[2]):
+                frame = frame.f_back
+            lines.append((frame.f_code.co_filename, frame.f_lineno))
+
+    sys.setprofile(watch)
+    try:
+        replayed(function, batch, batch.rows()[0], repeat(0.5))
+    finally:
+        sys.setprofile(None)
+    file, line = lines[0] if lines else calling_line()
+    return TracingError(
+        "a random number drawn by Python is the same one in every call of a compiled function; "
+        f"got one in {file}:{line}; use engine.random_input(), fresh for every example"
+    )

@@ -1,0 +1,347 @@
+"""Compiled functions: the numbers of the eager engine, for every operation and random graphs; what is refused."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import math
+import pickle
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import engine
+import nn
+from engine import OPS, Op, TracingError, Value, constant, functions
+from engine.subject import reverse
+from engine.testing import FUNCTIONS, Program, graphs, regime_floats
+
+NAN = math.nan
+
+
+def same(mine: float, true: float, size: float = 0.0, rtol: float = 1e-12) -> bool:
+    """Equal to `rtol` of the true number or of the terms it is the sum of; nan and inf equal themselves."""
+    if math.isnan(mine) or math.isnan(true) or math.isinf(mine) or math.isinf(true):
+        return mine == true or (math.isnan(mine) and math.isnan(true))
+    return abs(mine - true) <= rtol * max(abs(true), size) + 1e-300
+
+
+def arguments_of(op: Op, operands: tuple[Any, ...]) -> tuple[list[float], Callable[[Sequence[Any]], list[Any]]]:
+    """The numbers among the operands, and what puts others in their place."""
+    if not op.variadic:
+        return list(operands), list
+    lists = [list(operands)] if len(op.operands) == 1 and not isinstance(operands[0], list) else list(operands)
+    size = len(lists[0])
+    return [x for part in lists for x in part], lambda xs: [xs[k : k + size] for k in range(0, len(xs), size)]
+
+
+POINTS = [(op, point) for op in OPS.values() for point in op.special]
+
+
+@pytest.mark.parametrize(("op", "point"), POINTS, ids=[f"{op.name}{point}" for op, point in POINTS])
+def test_every_operation_at_its_special_points(op: Op, point: tuple[Any, ...]) -> None:
+    """Operands are parameters in turn, then inputs: with the eager engine's value and partials."""
+    numbers, packed = arguments_of(op, point)
+    leaves = [Value(x) for x in numbers]
+    eager = FUNCTIONS[op.name](*packed(leaves))
+    eager.backward()
+    compiled = engine.compile(lambda: FUNCTIONS[op.name](*packed(leaves)))
+    value, gradient = compiled.value_and_grad()
+    assert same(value, eager.data)
+    assert all(same(mine, leaf.grad) for leaf, mine in zip(compiled.parameters, gradient, strict=True))
+    shift = Value(0.0)
+    of_inputs = engine.compile(lambda x: FUNCTIONS[op.name](*packed(x)) + shift)
+    assert all(same(mine, (eager + 0.0).data) for mine in of_inputs([numbers] * 3))
+    assert same(of_inputs.value_and_grad([numbers])[1][0], 1.0)
+
+
+def check_program(program: Program, leaves: list[float], inputs: int, batch: int, outputs: int) -> None:
+    """The first `inputs` leaves are inputs, others parameters; the last results are outputs."""
+    parameters = [Value(x) for x in leaves[inputs:]]
+
+    def function(x: list[Value]) -> list[Value]:
+        return [functions.add(y, 0.0) for y in program.run(FUNCTIONS, [*x, *parameters])[-outputs:]]
+
+    rows = [[x + 0.125 * k for x in leaves[:inputs]] for k in range(batch)]
+    eager = [function([Value(x) for x in row]) for row in rows]
+    compiled = engine.compile(function)
+    results = compiled(rows)
+    for mine, true in zip(results, eager, strict=True):
+        assert all(same(float(m), t.data) for m, t in zip(mine, true, strict=True))
+    for k in range(outputs):
+        mean = functions.mean([row[k] for row in eager])
+        value, gradient = compiled.value_and_grad(rows, of=k)
+        slopes, sizes = reverse(mean, list(compiled.parameters))
+        assert same(value, mean.data, sum(abs(row[k].data) for row in eager))
+        assert all(same(g, t, s) for g, t, s in zip(gradient, slopes, sizes, strict=True)), (gradient, slopes)
+
+
+# not -0.0: a sum of nothing but negative zeros may be either zero
+NUMBERS = st.floats(-3.0, 3.0).map(lambda x: round(x, 3) + 0.0)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(graphs(max_ops=25, leaves=NUMBERS), st.integers(0, 4), st.integers(1, 3), st.integers(1, 3))
+def test_random_graphs(program: Program, inputs: int, batch: int, outputs: int) -> None:
+    count = min(inputs, len(program.leaves))
+    check_program(program, program.leaves, count, batch, min(outputs, len(program.steps)))
+
+
+EVERY = [name for name, op in OPS.items() if name != "polygamma"]
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(graphs(EVERY, max_ops=12, leaves=regime_floats()), st.integers(0, 4))
+def test_random_graphs_of_every_operation(program: Program, inputs: int) -> None:
+    check_program(program, program.leaves, min(inputs, len(program.leaves)), 2, 1)
+
+
+def test_training_follows_the_eager_engine() -> None:
+    chance = random.Random(1)
+    examples = [([chance.gauss(0, 1), chance.gauss(0, 1)], chance.random()) for _ in range(7)]
+    xs, ys = [x for x, _ in examples], [y for _, y in examples]
+    one, two = (nn.MLP(2, [4, 3, 1], "tanh", "sigmoid", seed=3) for _ in range(2))
+    compiled = engine.compile(lambda x, y: functions.square(one(x)[0] - y))
+    for _ in range(20):
+        for model in (one, two):
+            model.zero_grad()
+        loss = nn.mse([two(x)[0] for x in xs], ys)
+        loss.backward()
+        assert same(compiled.backward(xs, ys), loss.data)
+        for mine, true in zip(one.parameters(), two.parameters(), strict=True):
+            assert same(mine.grad, true.grad, 1e-2)
+            mine.data = true.data = true.data - 0.3 * true.grad
+    assert set(compiled.parameters) == set(one.parameters())
+
+
+# --- parameters and who owns their numbers
+
+
+def test_taken_parameters_are_never_stale() -> None:
+    class Named(Value):
+        pass
+
+    a, b = Value(2.0, label="a"), Named(3.0)
+    compiled = engine.compile(lambda x: a * x + b)
+    assert compiled([1.0]) == [5.0]
+    flat = compiled.take()
+    flat[0] = 10.0
+    b.data = 7.0
+    assert (list(flat), compiled([1.0]), (a * b).data, a.label) == ([10.0, 7.0], [17.0], 70.0, "a")
+    (a * b).backward()
+    assert (a.grad, b.grad) == (7.0, 10.0)
+    for copied in (copy.copy(a), copy.deepcopy(a), pickle.loads(pickle.dumps(a)), copy.deepcopy(a * b).parents[0]):
+        assert (type(copied), copied.data) == (Value, 10.0)
+        copied.data = 1.0
+    assert type(copy.copy(b)) is Named
+    compiled.give_back()
+    compiled.give_back()
+    assert (type(a), type(b), a.data, b.data) == (Value, Named, 10.0, 7.0)
+    flat[0] = 0.0
+    assert a.data == 10.0
+
+
+def test_numbers_have_one_owner() -> None:
+    a, b = Value(2.0), Value(3.0)
+    first, second = engine.compile(lambda x: a * x), engine.compile(lambda x: b + a * x)
+    first([1.0]), second([1.0])
+    first.take()
+    with pytest.raises(RuntimeError, match="let it give_back"):
+        second.take()
+    assert second([1.0]) == [5.0]
+    first.give_back()
+    assert second.take() == [p.data for p in second.parameters]
+    second.give_back()
+
+
+def test_new_parameters_while_taken() -> None:
+    ws = [Value(1.0), Value(2.0), Value(3.0)]
+    compiled = engine.compile(lambda x: functions.sum([w * v for w, v in zip(ws, x, strict=False)]))
+    assert compiled([[1.0, 1.0]]) == [3.0]
+    compiled.take()
+    with pytest.raises(RuntimeError, match="got 1 new ones"):
+        compiled([[1.0, 1.0, 1.0]])
+    assert compiled([[1.0, 1.0, 1.0]]) == [6.0]
+    assert compiled.value_and_grad([[5.0, 1.0]]) == (7.0, [5.0, 1.0, 0.0])
+
+
+# --- what a function may take and return
+
+
+def test_structures() -> None:
+    w = Value(2.0)
+
+    def function(point: dict[str, Any], pair: tuple[Any, Any]) -> dict[str, Any]:
+        m, (a, b) = point["m"], pair
+        return {"sum": m[0][0] + m[1][1] * w, "rows": m, "pair": (a, [b * 2, [a, b]]), "number": 3}
+
+    compiled = engine.compile(function)
+    out = compiled({"m": [[[1, 2], [3, 4]], [[5, 6], [7, 8]]]}, ([10, 20], np.array([100.0, 200.0])))
+    assert out["sum"] == [9.0, 21.0]
+    assert out["rows"] == [[[1, 2], [3, 4]], [[5, 6], [7, 8]]]
+    assert (out["pair"][0], out["pair"][1]) == ([10.0, 20.0], [[200.0, 400.0], [[10.0, 100.0], [20.0, 200.0]]])
+    assert out["number"] == [3.0, 3.0]
+    for of, true in enumerate([15.0, 3.0]):
+        assert compiled.value_and_grad({"m": [[[1, 2], [3, 4]], [[5, 6], [7, 8]]]}, ([1, 2], [1, 2]), of=of)[0] == true
+    with pytest.raises(IndexError, match="got of=99"):
+        compiled.value_and_grad({"m": [[[1, 2], [3, 4]]]}, ([1], [1]), of=99)
+
+
+def test_a_graph_that_exists() -> None:
+    w, xs = Value(2.0, label="w"), [Value(1.0), Value(3.0)]
+    loss = functions.sum([(w * x - 1).square() for x in xs])
+    whole = engine.compile(loss)
+    assert set(whole.parameters) == {w, *xs}
+    compiled = engine.compile(loss, inputs=xs)
+    assert compiled.parameters == (w,)
+    assert compiled.value_and_grad([[1.0, 3.0], [0.0, 0.0]]) == ((26.0 + 2.0) / 2, [(2 + 30) / 2])
+    with pytest.raises(ValueError, match="got 1 for each example"):
+        compiled([[1.0]])
+    with pytest.raises(TypeError, match="only a graph"):
+        engine.compile(lambda x: x, inputs=[w])
+
+
+def test_leaves_made_inside_are_numbers_not_parameters() -> None:
+    w = Value(3.0)
+
+    def function(x: list[Value]) -> Value:
+        total = Value(0.0)
+        for each in x:
+            total += w * each
+        return total
+
+    compiled = engine.compile(function)
+    assert compiled.value_and_grad([[1.0, 2.0]]) == (9.0, [3.0])
+    assert compiled.parameters == (w,)
+
+
+def test_derivatives_compile() -> None:
+    w = Value(0.7)
+    compiled = engine.compile(lambda x: engine.grad((w * x).sin() * x, x))
+    value, [slope] = compiled.value_and_grad([1.5])
+    x = 1.5
+    assert same(value, math.sin(w.data * x) + x * w.data * math.cos(w.data * x))
+    assert same(slope, 2 * x * math.cos(w.data * x) - x * x * w.data * math.sin(w.data * x))
+
+
+REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "comparison": (lambda x: x if x > 0 else -x, "> takes a number .* use where"),
+    "reflected comparison": (lambda x: x if x > 0 else -x, "takes a number"),
+    "comparison of two": (lambda x: constant(1.0) <= x, "<= takes"),
+    "at least": (lambda x: x >= 1, ">= takes"),
+    "truth": (lambda x: x or 1.0, "a branch or bool"),
+    "float": (lambda x: x * float(x), "float.. takes"),
+    "data": (lambda x: x * x.data, ".data takes a number .* use the Value itself"),
+    "int": (lambda x: int(x) * x, "use engine.functions.floor"),
+    "round": (lambda x: round(x) * x, "round"),
+    "floor": (lambda x: math.floor(x) * x, "floor"),
+    "ceil": (lambda x: math.ceil(x) * x, "ceil"),
+    "trunc": (lambda x: math.trunc(x) * x, "trunc"),
+    "max": (lambda x: max(x, x * 2), "takes a number"),
+    "detach": (lambda x: x.detach() * x, "an input of its own"),
+    "no_grad": (engine.no_grad(lambda x: x * 2), "no_grad.. takes"),
+    "parameter": (lambda x, w=Value(2.0): x * float(w), "float"),  # noqa: B008  # a parameter of its own
+    "python random": (lambda x: x * random.random(), "got one in .*test_compiler.py.*random_input"),
+    "python gauss": (lambda x: x * random.gauss(0, 1) * engine.random_input(), "got one in .*test_compiler.py"),
+    "numpy random": (lambda x: x * np.random.rand(), "random number"),
+    "own random": (lambda x, g=random.Random(0): x + g.random(), "something else for another example"),  # noqa: B008
+    "structure": (lambda x, seen=[]: [x] * (seen.append(0) or len(seen)), "as many Values"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("function", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_would_freeze_one_example_is_refused(function: Callable[[Any], Any], message: str) -> None:
+    assert gc.isenabled()
+    with pytest.raises(TracingError, match=message):
+        engine.compile(function)([1.5, -2.5, 3.0])
+    assert gc.isenabled()
+    assert Value(2.0) > 1
+
+
+def test_a_refusal_names_the_line() -> None:
+    with pytest.raises(TracingError, match=r"test_compiler\.py:\d+"):
+        engine.compile(lambda x: x if x > 0 else -x)([1.0])
+
+
+BATCHES: dict[str, tuple[Sequence[Any], type[Exception], str]] = {
+    "no examples": (([], []), ValueError, "no examples"),
+    "lengths": (([1.0], [1.0, 2.0]), ValueError, r"got \[1, 2\]"),
+    "one number": ((1.0, [1.0]), TypeError, "one number"),
+    "ragged": (([[1.0], [1.0, 2.0]], [1.0, 2.0]), ValueError, "got 2 of them"),
+    "too deep": (([1.0, [2.0]], [1.0, 2.0]), TypeError, "got 1 of them"),
+    "text": (([1.0, "a"], [1.0, 2.0]), TypeError, "got str 'a'"),
+}
+
+
+@pytest.mark.parametrize(("batch", "kind", "message"), BATCHES.values(), ids=BATCHES)
+def test_wrong_batches(batch: Sequence[Any], kind: type[Exception], message: str) -> None:
+    compiled = engine.compile(lambda x, y: functions.square(y))
+    with pytest.raises(kind, match=message):
+        compiled(*batch)
+
+
+def test_before_the_first_call_nothing_is_known() -> None:
+    compiled = engine.compile(lambda x: x)
+    with pytest.raises(RuntimeError, match="call it once"):
+        compiled.parameters  # noqa: B018  # it is a property
+
+
+def test_random_inputs_are_fresh_and_seeded() -> None:
+    def noisy(x: Value) -> Any:
+        return [x + engine.random_input(), engine.random_input("normal")]
+
+    one, two, other = (engine.compile(noisy, seed=seed) for seed in (1, 1, 2))
+    xs = [1.0] * 500
+    first, again = one(xs), one(xs)
+    assert first != again
+    assert [first, again] == [two(xs), two(xs)] != [other(xs), other(xs)]
+    uniform, normal = zip(*first, strict=True)
+    assert len(set(uniform)) == len(set(normal)) == 500
+    assert 1 <= min(uniform) < max(uniform) < 2
+    assert abs(sum(normal) / 500) < 0.3 < 0.8 < sum(x * x for x in normal) / 500 < 1.2
+    assert 0 <= engine.random_input().data < 1
+    assert engine.random_input().is_constant
+    with pytest.raises(ValueError, match="got 'cauchy'"):
+        engine.random_input("cauchy")
+
+
+def test_the_source_is_the_program_one_would_write() -> None:
+    w, b = Value(1.0, label="w"), Value(2.0, label="b")
+    compiled = engine.compile(lambda x: (w * x + b).exp() * functions.square(w))
+    compiled([1.0])
+    assert (
+        str(compiled.program)
+        == """\
+def compute(parameters, rows):
+    w, b, = parameters
+    v6 = w * w
+    share = 1.0 / len(rows)
+    d_v6 = d_b = d_w = total = 0.0
+    for v0, in rows:
+        v4 = w * v0 + b
+        v5 = _exp(v4)
+        v7 = v5 * v6
+        total += v7
+        d_v6 += share * v5
+        d_v5 = share * v6
+        d_v4 = d_v5 * v5
+        d_b += d_v4
+        d_w += d_v4 * v0
+    total *= share
+    d_w += d_v6 * (2.0 * w)
+    return total, [d_w, d_b]"""
+    )
+
+
+def test_names_that_python_or_the_program_need() -> None:
+    labels = ["total", "d_x", "x", "lambda", "1", "", "w.0", "w_0", "v3", "_exp", "数", "rows", "inf"]
+    ws = [Value(1.0 + k, label=label) for k, label in enumerate(labels)]
+    compiled = engine.compile(lambda x: functions.prod([w * x for w in ws]).log())
+    value, gradient = compiled.value_and_grad([2.0])
+    assert same(value, sum(math.log(2 * w.data) for w in ws))
+    assert all(same(g, 1 / w.data, rtol=1e-14) for g, w in zip(gradient, compiled.parameters, strict=True))

@@ -7,6 +7,7 @@ leading batch axis. Tuples and mappings group grids and are kept as they are. Th
 from __future__ import annotations
 
 from itertools import chain
+from math import prod
 
 from engine.structure import is_array, is_mapping
 from engine.value import is_operand, real
@@ -179,6 +180,34 @@ class Batch:
             return columns[0]
         return [tuple(chain.from_iterable(parts)) for parts in zip(*columns, strict=True)]
 
+    def columns(self, dtype: str) -> list[Any]:
+        """For each grid, an array of shape (examples, numbers), copied."""
+        import numpy as np
+
+        made = []
+        for grid, shape in zip(self.grids, self.shapes, strict=True):
+            try:
+                array = np.array(grid, dtype)
+            except (TypeError, ValueError):
+                array = np.array([real(number) for number in flat_grid(grid, (self.size, *shape))], dtype)
+            if array.shape != (self.size, *shape) or (isinstance(grid, list) and array.dtype.kind not in "fiub"):
+                array = np.array(flat_grid(grid, (self.size, *shape)), dtype)
+            made.append(array.reshape(self.size, -1))
+        return made
+
+    def check_width(self, count: int) -> None:
+        """A graph takes as many numbers for each example as it has inputs, in one array or several.
+
+        Raises:
+            ValueError: there are more or fewer.
+        """
+        width = sum(map(prod, self.shapes))
+        if width != count:
+            raise ValueError(
+                f"a compiled graph takes a number for each of its {count} inputs; got {width} for each example; "
+                "pass arrays with that many numbers behind the batch axis"
+            )
+
     def example(self, leaves: Iterator[Any]) -> tuple[Any, ...]:
         """The arguments for one example: nested lists of the given things."""
         grids = [nested(leaves, shape) for shape in self.shapes]
@@ -194,3 +223,9 @@ def nested(leaves: Iterator[Any], shape: Shape) -> Any:
     if not shape:
         return next(leaves)
     return [nested(leaves, shape[1:]) for _ in range(shape[0])]
+
+
+def array_of(numbers: Any, dtype: Any = "float64") -> Any:
+    import numpy as np
+
+    return np.array(numbers, dtype)

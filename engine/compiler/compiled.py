@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from math import prod
 from random import Random
 
 from engine.compiler import recording
-from engine.compiler.batches import Batch, nested
+from engine.compiler.batches import Batch, array_of
 from engine.compiler.parameters import Parameters
-from engine.compiler.recording import DISTRIBUTIONS, Recording
-from engine.compiler.straight_line import Source, function_of
-from engine.tracing import TracingError
+from engine.compiler.plan import Plan, Settings
+from engine.structure import is_array
 from engine.value import Value
 
 TYPE_CHECKING = False
@@ -18,11 +16,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
+    from engine.compiler.instructions import ArrayProgram
+    from engine.compiler.recording import Recording
+    from engine.compiler.straight_line import Source
+
     Rows = list[tuple[float, ...]]
 
 
 def compile(
-    function: Callable[..., Any] | Any, *, inputs: Sequence[Value] | None = None, seed: int | None = None
+    function: Callable[..., Any] | Any,
+    *,
+    inputs: Sequence[Value] | None = None,
+    backend: str = "auto",
+    dtype: str = "float64",
+    seed: int | None = None,
 ) -> Compiled:
     """Compile a function of one example, or a graph, for whole batches.
 
@@ -34,6 +41,8 @@ def compile(
         function: takes one example and returns Values in lists, tuples and mappings; or such a structure itself, of a
             graph that exists.
         inputs: of a graph, the leaves whose numbers each call gives; the other leaves are parameters.
+        backend: "numpy" for array programs, "python" for straight-line Python, "auto" for what the costs say.
+        dtype: "float64", or "float32", which takes NumPy.
         seed: makes `random_input` reproducible.
 
     >>> w, b = Value(2.0), Value(0.5)
@@ -43,21 +52,22 @@ def compile(
     >>> loss.value_and_grad([1.0, 2.0], [2.0, 4.0])
     (0.25, [1.5, 1.0])
     """
-    return Compiled(function, inputs, seed)
+    name = getattr(function, "__name__", "graph")
+    return Compiled(function, inputs, Settings(backend, dtype, Random(seed), name))
 
 
 class Compiled:
     """A function over batches: what `compile` returns."""
 
-    def __init__(self, function: Any, inputs: Sequence[Value] | None, seed: int | None) -> None:
+    def __init__(self, function: Any, inputs: Sequence[Value] | None, settings: Settings) -> None:
         self.function = function
-        self._random = Random(seed)
+        self._settings = settings
         self._parameters = Parameters()
         self._plans: dict[object, Plan] = {}
-        self._inputs = inputs
+        self._last: Plan | None = None
+        self._size = 1
         if not callable(function):
-            made = recording.record_graph(function, list(inputs or ()))
-            self._plans["last"] = self._plan(made)
+            self._last = self._plan(recording.record_graph(function, list(inputs or ())))
         elif inputs is not None:
             raise TypeError(
                 f"only a graph is compiled with inputs=; got the function {function!r}; its arguments are its inputs"
@@ -65,36 +75,50 @@ class Compiled:
 
     @property
     def parameters(self) -> tuple[Value, ...]:
-        """The Values that the function closes over, in the order of gradients.
+        """The Values that the function closes over, in the order of gradients: that of use, layer by layer.
 
         Raises:
             RuntimeError: the function has not been called yet.
         """
-        self._last()
+        self._known()
         return tuple(self._parameters.values)
 
     @property
-    def program(self) -> Source:
-        """The program of the last recording."""
-        return self._last().source
+    def program(self) -> Source | ArrayProgram:
+        """What ran last: straight-line Python, or an array program. To be printed.
+
+        Raises:
+            RuntimeError: nothing has run yet.
+        """
+        plan = self._known()
+        return plan.array_program() if plan.backend(self._size) == "numpy" else plan.source
 
     def __call__(self, *batch: Any) -> Any:
-        """The function's results for each example, in arrays with a leading batch axis."""
+        """The function's results for each example: grids with a leading batch axis.
+
+        They are arrays if an argument is one or NumPy was chosen to compute them, else lists.
+        """
         return self.bind(*batch)()
 
-    def value_and_grad(self, *batch: Any, of: int = 0) -> tuple[float, list[float]]:
-        """The mean of an output over the batch, and its gradient over `parameters`.
+    def value_and_grad(self, *batch: Any, of: int = 0) -> tuple[float, Any]:
+        """The mean of an output over the batch, and its gradient over `parameters`, a list or an array.
 
         Args:
             batch: the arguments.
             of: the number of the output, if there are several.
+
+        Raises:
+            TracingError: in the function a number of one example decides something.
+            ValueError, TypeError: a batch of no examples, of unlike ones, or of something else than numbers.
+            IndexError: there is no such output.
         """
         return self.bind(*batch).value_and_grad(of)
 
     def backward(self, *batch: Any, of: int = 0) -> float:
         """Add the gradient of the mean of an output to the parameters' `.grad`; returns the mean."""
         value, gradient = self.value_and_grad(*batch, of=of)
-        for parameter, slope in zip(self._parameters.values, gradient, strict=True):
+        slopes = gradient if isinstance(gradient, list) else gradient.tolist()
+        for parameter, slope in zip(self._parameters.values, slopes, strict=True):
             parameter._grad += slope
         return value
 
@@ -113,18 +137,27 @@ class Compiled:
         if callable(self.function):
             plan = self._plans.get(given.key)
             if plan is None:
-                plan = self._plans[given.key] = self._plan(recording.record(self.function, given))
-                plan.verify(given)
+                plan = self._plan(recording.record(self.function, given))
+                plan.unverified = self.function
+                self._plans[given.key] = plan
         else:
-            plan = self._plans["last"]
-            plan.check_inputs(given)
-        self._plans["last"] = plan
-        return Bound(plan, given)
+            plan = self._known()
+            given.check_width(plan.recording.scalars.inputs)
+        self._last, self._size = plan, given.size
+        bound = Bound(plan, given)
+        if plan.unverified is not None:
+            try:
+                bound.verify()
+            except BaseException:
+                self._plans.pop(given.key, None)
+                raise
+        return bound
 
     def take(self) -> Any:
-        """Move the parameters' numbers into one flat list, in the order of `parameters`, and return it.
+        """Move the parameters' numbers into one flat list or array, in the order of `parameters`, and return it.
 
-        From then on the list owns them: what an optimizer writes there, the Values show, and the other way round.
+        From then on it owns them: what an optimizer writes there, the Values show, and the other way round. It is an
+        array if the last call ran on arrays, else a list.
 
         >>> w = Value(1.0)
         >>> f = compile(lambda x: w * x)
@@ -135,128 +168,84 @@ class Compiled:
         >>> f([2.0]), w.data
         ([20.0], 10.0)
         >>> f.give_back()
+
+        Raises:
+            RuntimeError: the function has not been called yet, or another one has taken some of the numbers.
         """
-        self._last()
-        return self._parameters.take(list)
+        plan = self._known()
+        if plan.backend(self._size) == "python":
+            return self._parameters.take(list)
+        return self._parameters.take(lambda numbers: array_of(numbers, self._settings.dtype))
 
     def give_back(self) -> None:
         """Move the numbers back into the Values, after `take`."""
         self._parameters.give_back()
 
     def _plan(self, made: Recording) -> Plan:
-        return Plan(made, self._parameters, self._random, self.function)
+        return Plan(made, self._parameters, self._settings)
 
-    def _last(self) -> Plan:
-        if "last" not in self._plans:
+    def _known(self) -> Plan:
+        if self._last is None:
             raise RuntimeError(
                 "a compiled function knows its program when it has seen a batch; got none yet; call it once"
             )
-        return self._plans["last"]
-
-
-class Plan:
-    """How one recording is run."""
-
-    def __init__(self, made: Recording, parameters: Parameters, random: Random, function: Any) -> None:
-        self.recording, self.parameters, self.random, self.function = made, parameters, random, function
-        self._places = parameters.places(made.scalars.parameters)
-        self._functions: dict[int | None, Callable[..., Any]] = {}
-
-    @property
-    def source(self) -> Source:
-        return Source(self.recording.scalars, 0)
-
-    def run(self, rows: Rows, of: int | None) -> Any:
-        function = self._functions.get(of) or self._functions.setdefault(of, self._made(of))
-        numbers = self.parameters.numbers()
-        if len(numbers) != len(self._places):  # another recording has more parameters
-            numbers = [numbers[k] for k in self._places]
-        return function(numbers, rows)
-
-    def _made(self, of: int | None) -> Callable[..., Any]:
-        count = len(self.recording.scalars.outputs)
-        if of is not None and not 0 <= of < count:
-            raise IndexError(f"the function has {count} outputs; got of={of}; number them from 0")
-        title = f"compiled {getattr(self.function, '__name__', 'graph')}{'' if of is None else f' gradient {of}'}"
-        return function_of(self.recording.scalars, of, title)
-
-    def with_random(self, rows: Rows) -> Rows:
-        """The rows, each with fresh random numbers."""
-        if not self.recording.random:
-            return rows
-        draws = [DISTRIBUTIONS[name] for name in self.recording.random]
-        return [(*row, *[draw(self.random) for draw in draws]) for row in rows]
-
-    def check_inputs(self, given: Batch) -> None:
-        """A graph takes as many numbers for each example as it has inputs."""
-        count = self.recording.scalars.inputs
-        width = len(given.rows()[0])
-        if width != count:
-            raise ValueError(
-                f"a compiled graph takes a number for each of its {count} inputs; got {width} for each example; "
-                "pass arrays with that many numbers behind the batch axis"
-            )
-
-    def verify(self, given: Batch) -> None:
-        """Hold the program against the function itself, on the first, the middle and the last example.
-
-        Raises:
-            TracingError: they differ.
-        """
-        rows = given.rows()
-        for k in sorted({0, given.size // 2, given.size - 1}):
-            [row] = self.with_random([rows[k]])
-            width = len(rows[k])
-            result, values = recording.outputs_of(recording.replayed(self.function, given, row[:width], row[width:]))
-            expected = [value._data for value in values]
-            if result.key != self.recording.result.key:
-                raise TracingError(
-                    f"the structure of the results depends on the numbers; got another one for example {k} of the "
-                    "batch than for the first; return as many Values for every example"
-                )
-            [got] = self.run([row], None)
-            for number, (mine, true) in enumerate(zip(got, expected, strict=True)):
-                if not (
-                    mine == true or abs(mine - true) <= 1e-6 * (1.0 + abs(true)) or (mine != mine and true != true)
-                ):
-                    raise TracingError(
-                        f"the function computes something else for another example; got {true!r} for output {number} "
-                        f"of example {k}, where its program gives {mine!r}; let nothing but its arguments and "
-                        "parameters enter, and random numbers by engine.random_input()"
-                    )
-
-    def results(self, rows: Rows) -> Any:
-        """Each example's outputs, in the structure of the function's result, every grid with a leading batch axis."""
-        table = self.run(rows, None)
-        at, grids = 0, []
-        for shape in self.recording.result.shapes:
-            size = prod(shape)
-            grids.append([nested(iter(row[at : at + size]), shape) for row in table])
-            at += size
-        return self.recording.result.rebuild(grids)
-
-    def value_and_grad(self, rows: Rows, of: int) -> tuple[float, list[float]]:
-        value, gradient = self.run(rows, of)
-        if len(gradient) == len(self.parameters.values):  # with the usual one recording all are used, in order
-            return value, gradient
-        whole = [0.0] * len(self.parameters.values)
-        for place, slope in zip(self._places, gradient, strict=True):
-            whole[place] = slope
-        return value, whole
+        return self._last
 
 
 class Bound:
     """A compiled function together with a batch, which was read once."""
 
     def __init__(self, plan: Plan, given: Batch) -> None:
-        self._plan = plan
-        self._rows = given.rows()
+        self._plan, self._given = plan, given
+        self._arrays = plan.backend(given.size) == "numpy"
+        self._wants_arrays = self._arrays or any(map(is_array, given.grids))
+        if self._arrays:
+            self._columns = given.columns(plan.settings.dtype)
+        else:
+            self._rows = given.rows()
 
     def __call__(self) -> Any:
         """The results for each example, with the parameters' numbers of now."""
-        return self._plan.results(self._plan.with_random(self._rows))
+        return self._plan.results(self._outputs(), self._given.size, self._wants_arrays)
 
-    def value_and_grad(self, of: int = 0) -> tuple[float, list[float]]:
+    def _outputs(self) -> Any:
+        plan = self._plan
+        if not self._arrays:
+            return plan.on_rows(plan.with_random_rows(self._rows), None)
+        return plan.on_arrays(plan.with_random_columns(self._columns, self._given.size), self._given.size, None)
+
+    def value_and_grad(self, of: int = 0) -> tuple[float, Any]:
         """The mean of an output and its gradient, with the parameters' numbers of now."""
         plan = self._plan
-        return plan.value_and_grad(plan.with_random(self._rows) if plan.recording.random else self._rows, of)
+        if self._arrays:
+            size = self._given.size
+            value, gradient = plan.on_arrays(plan.with_random_columns(self._columns, size), size, of)
+        else:
+            rows = plan.with_random_rows(self._rows) if plan.recording.random else self._rows
+            value, gradient = plan.on_rows(rows, of)
+            if self._wants_arrays:
+                gradient = array_of(gradient)
+        return value, plan.everywhere(gradient)
+
+    def verify(self) -> None:
+        """Hold the program against the function itself, on the first, the middle and the last example.
+
+        Raises:
+            TracingError: they differ.
+        """
+        plan, given = self._plan, self._given
+        rows, size = given.rows(), given.size
+        chosen = sorted({0, size // 2, size - 1})
+        drawn: list[Any]
+        if self._arrays:
+            columns = plan.with_random_columns(self._columns, size)
+            table = plan.on_arrays(columns, size, None)
+            mine = [[float(column[k % len(column)]) for column in table] for k in chosen]
+            drawn = [columns[-1][k].tolist() if plan.recording.random else [] for k in chosen]
+        else:
+            picked = plan.with_random_rows([rows[k] for k in chosen])
+            mine = plan.on_rows(picked, None)
+            drawn = [row[len(rows[k]) :] for k, row in zip(chosen, picked, strict=True)]
+        for k, got, random in zip(chosen, mine, drawn, strict=True):
+            plan.compare(given, k, rows[k], random, got)
+        plan.unverified = None

@@ -10,10 +10,11 @@ import gc
 import sys
 from contextlib import contextmanager
 from itertools import repeat
+from math import prod
 
 from engine.compiler.batches import Tree, flat_grid
-from engine.compiler.scalars import Scalars, scalars_of, tidied
-from engine.graph import topological_order
+from engine.compiler.linear import Forms
+from engine.compiler.scalars import Scalars, scalars_of, tidied, with_parameters_ordered
 from engine.modes import enable_grad, innermost
 from engine.source_lines import calling_line
 from engine.tracing import TracingError, tracing
@@ -69,14 +70,20 @@ class Recording:
 
     Attributes:
         scalars: the program; its inputs are the example's numbers, then the random ones.
+        forms: the same with its linear parts as forms.
         random: the distribution of each random input.
         result: the structure of what the function returns.
+        widths: how many inputs each grid has; the random ones come last.
     """
 
-    __slots__ = ("random", "result", "scalars")
+    __slots__ = ("forms", "random", "result", "scalars", "widths")
 
-    def __init__(self, scalars: Scalars, random: list[str], result: Tree) -> None:
-        self.scalars, self.random, self.result = scalars, random, result
+    def __init__(self, recorded: Scalars, random: list[str], result: Tree, widths: list[int]) -> None:
+        self.widths = [*widths, len(random)] if random else widths
+        scalars = tidied(recorded)
+        self.scalars = with_parameters_ordered(scalars, Forms(scalars).parameter_order())
+        self.forms = Forms(self.scalars)
+        self.random, self.result = random, result
 
 
 def record(function: Callable[..., Any], batch: Batch) -> Recording:
@@ -104,7 +111,12 @@ def record(function: Callable[..., Any], batch: Batch) -> Recording:
         if _random_states() != before:
             raise _random_error(function, batch)
         result, outputs = outputs_of(returned)
-        return Recording(tidied(scalars_of(outputs, [*inputs, *drawn], made_inside=mode.leaves)), random, result)
+        return Recording(
+            scalars_of(outputs, [*inputs, *drawn], made_inside=mode.leaves),
+            random,
+            result,
+            [prod(s) for s in batch.shapes],
+        )
 
 
 def outputs_of(returned: Any) -> tuple[Tree, list[Value]]:
@@ -121,9 +133,7 @@ def record_graph(output: Any, inputs: Sequence[Value]) -> Recording:
     """The program of a graph that exists already."""
     with collector_paused():
         result, outputs = outputs_of(output)
-        order = topological_order(*outputs)
-        scalars = tidied(scalars_of(outputs, inputs, order))
-        return Recording(scalars, [], result)
+        return Recording(scalars_of(outputs, inputs), [], result, [len(inputs)] if inputs else [])
 
 
 def replayed(function: Callable[..., Any], batch: Batch, row: Sequence[float], random: Iterable[float]) -> Any:

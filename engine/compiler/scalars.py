@@ -239,6 +239,29 @@ def without_dead_code(program: Scalars) -> Scalars:
     return program if all(needed) else _selected(program, needed, program.operands, program.outputs)
 
 
+def with_parameters_ordered(program: Scalars, order: Sequence[int]) -> Scalars:
+    """The same program with its parameters, given by their old numbers, in another order."""
+    new = {old: number for number, old in enumerate(order)}
+    operands_of = [
+        (new[operands[0]],) if op is LEAF else operands
+        for op, operands in zip(program.ops, program.operands, strict=True)
+    ]
+    parameters = [program.parameters[old] for old in order]
+    return Scalars(
+        program.ops, operands_of, program.numbers, program.outputs, program.inputs, parameters, program.names
+    )
+
+
+def with_output(program: Scalars, of: int) -> Scalars:
+    """What one of the outputs needs."""
+    return without_dead_code(
+        Scalars(
+            program.ops, program.operands, program.numbers, [program.outputs[of]], program.inputs, program.parameters,
+            program.names,
+        )
+    )  # fmt: skip
+
+
 def _selected(
     program: Scalars, kept: Sequence[bool], operands_of: Sequence[tuple[int, ...]], outputs: Iterable[int]
 ) -> Scalars:

@@ -103,7 +103,7 @@ class Source:
 
     def _lines(self) -> Iterator[str]:
         program, names = self.program, self.names
-        parameters = [names[i] for i, op in enumerate(program.ops) if op is LEAF]
+        parameters = [names[i] for i in _leaves(program)]
         inputs = [names[i] for i in range(program.inputs)]
         forward: tuple[list[str], list[str]] = ([], [])  # for all examples, for each example
         for i in range(len(program)):
@@ -217,7 +217,7 @@ class _Reverse:
                 else:
                     contributions.setdefault(j, []).append(part)
         self.gradients = [
-            _sum(contributions.get(i, ["0.0"])) for i, op in enumerate(program.ops) if op is LEAF
+            _sum(contributions.get(i, ["0.0"])) for i in _leaves(program)
         ]  # fmt: skip
 
     def _upstream(self, i: int, parts: list[str], summed: set[int]) -> str:
@@ -231,6 +231,12 @@ class _Reverse:
         else:
             self.lines[self.source.lane[i]].append(f"{name} = {text}")
         return name
+
+
+def _leaves(program: Scalars) -> list[int]:
+    """The positions of the parameters, in the order of their numbers."""
+    leaves = [i for i, op in enumerate(program.ops) if op is LEAF]
+    return sorted(leaves, key=lambda i: program.operands[i][0])
 
 
 def _needed(program: Scalars, outputs: Sequence[int]) -> list[bool]:

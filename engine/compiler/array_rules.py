@@ -1,0 +1,176 @@
+"""The rules of the table as NumPy calls: the same texts, bound to arrays.
+
+Element-wise rules become calls with `out=`; rules over rows work on segments, of equal length or not.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.floats import IEEE
+from engine.ops import OPS, Op
+from engine.rules import expand, parse
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from engine.rules import Expression
+
+_UFUNCS = {
+    "add": "add", "sub": "subtract", "mul": "multiply", "div": "divide", "floordiv": "floor_divide",
+    "mod": "remainder", "pow": "power", "neg": "negative", "abs": "absolute", "less": "less",
+    "less_equal": "less_equal", "greater": "greater", "greater_equal": "greater_equal", "equal": "equal",
+    "not_equal": "not_equal", "sqrt": "sqrt", "cbrt": "cbrt", "exp": "exp", "expm1": "expm1", "log": "log",
+    "log1p": "log1p", "log2": "log2", "log10": "log10", "sin": "sin", "cos": "cos", "tan": "tan", "asin": "arcsin",
+    "acos": "arccos", "atan": "arctan", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "asinh": "arcsinh",
+    "acosh": "arccosh", "atanh": "arctanh", "atan2": "arctan2", "hypot": "hypot", "floor": "floor",
+    "positive_part": "maximum", "not": "logical_not",
+}  # fmt: skip
+TRUTHS = {"less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "not"}
+
+
+def _of_each(name: str) -> Callable[..., Any]:
+    """A function that NumPy lacks, number by number."""
+    function = np.vectorize(IEEE[name], otypes=[float])
+
+    def call(*arguments: Any, out: Any) -> None:
+        out[...] = function(*arguments)
+
+    return call
+
+
+CALLS: dict[str, Callable[..., Any]] = {name: getattr(np, ufunc) for name, ufunc in _UFUNCS.items()} | {
+    name: _of_each(name) for name in ("erf", "erfc", "lgamma", "digamma", "polygamma")
+}
+
+
+def array_rule(op: Op, text: str) -> Expression:
+    """A rule of the table in primitives, with what arrays do quicker put in.
+
+    >>> array_rule(OPS["relu"], OPS["relu"].value)
+    ('positive_part', 'x', 0.0)
+    """
+    return _quicker(expand(parse(op, text), {}))
+
+
+def _quicker(expression: Expression) -> Expression:
+    if not isinstance(expression, tuple):
+        return expression
+    simple = (expression[0], *map(_quicker, expression[1:]))
+    match simple:
+        case ("where", ("less_equal", x, 0.0), 0.0, y) if x == y:
+            return ("positive_part", x, 0.0)
+        case ("where", (name, *_) as truth, 1.0, 0.0) if name in TRUTHS:
+            return truth
+        case ("where", (name, *_) as truth, 0.0, 1.0) if name in TRUTHS:
+            return ("not", truth)
+    return simple
+
+
+class Segments:
+    """Rows that lie one after the other in an array: how to reduce them, and how to spread a row's number over it.
+
+    >>> Segments(2, 3, None).sum(np.arange(6.0)[:, None]).tolist()
+    [[3.0], [12.0]]
+    >>> Segments(2, 0, np.array([0, 1]), 3).sum(np.arange(3.0)[:, None]).tolist()
+    [[0.0], [3.0]]
+    """
+
+    def __init__(self, rows: int, length: int, starts: Any, total: int = 0) -> None:
+        self.rows, self.length, self.starts = rows, length, starts
+        if starts is None:
+            self.lengths: Any = float(length)
+        else:
+            self.lengths = np.diff(np.append(starts, total))[:, None]
+            self._row_of = np.repeat(np.arange(rows), self.lengths[:, 0])
+
+    def _reduced(self, ufunc: Any, x: Any) -> Any:
+        if self.starts is not None:
+            return ufunc.reduceat(x, self.starts, axis=0)
+        return ufunc.reduce(x.reshape(self.rows, self.length, -1), axis=1)
+
+    def spread(self, z: Any) -> Any:
+        if not isinstance(z, np.ndarray):
+            return z
+        if self.starts is not None:
+            return z[self._row_of]
+        return np.repeat(z, self.length, axis=0)
+
+    def sum(self, x: Any) -> Any:
+        return self._reduced(np.add, x * 1.0)
+
+    def mean(self, x: Any) -> Any:
+        return self.sum(x) / self.lengths
+
+    def max(self, x: Any) -> Any:
+        return self._reduced(np.maximum, x)
+
+    def min(self, x: Any) -> Any:
+        return self._reduced(np.minimum, x)
+
+    def logsumexp(self, x: Any) -> Any:
+        peak = self.max(x)
+        over = self.spread(peak)
+        ties = x == over
+        tail = np.exp(x - over)
+        tail[ties] = 0.0
+        return np.where(np.isfinite(peak), peak + np.log1p(self.sum(tail) + (self.sum(ties) - 1.0)), peak)
+
+    def norm(self, x: Any) -> Any:
+        size = np.abs(x)
+        peak = self.max(size)
+        unit = np.where((peak == 0) | np.isinf(peak), 1.0, peak)
+        length = np.sqrt(self.sum(np.square(x / self.spread(unit)))) * unit
+        return np.where(peak == 0, 0.0, length)
+
+    def prod(self, x: Any) -> Any:
+        mantissa, exponent = np.frexp(x)
+        # of 500 mantissas of at least 1/2 the product is at least 1e-151
+        if (self.length if self.starts is None else self.lengths.max()) <= 500:
+            return np.ldexp(self._reduced(np.multiply, mantissa), self._reduced(np.add, exponent))
+        return self._reduced(np.multiply, x)
+
+    def prod_of_others(self, x: Any) -> Any:
+        others = np.empty_like(x)
+        starts = range(0, len(x), self.length) if self.starts is None else self.starts
+        ends = [*starts[1:], len(x)]
+        for start, end in zip(starts, ends, strict=True):
+            rows = np.arange(end - start)
+            for k in rows:
+                row = Segments(1, len(rows) - 1, None).prod(x[start:end][rows != k]) if len(rows) > 1 else 1.0
+                others[start + k] = row
+        return others
+
+
+def row_source(op: Op, text: str) -> str:
+    """A rule over rows as source: of `x` (all operands), `z` (the results), `s` (the segments) and `np`.
+
+    >>> row_source(OPS["max"], OPS["max"].partials[0])
+    '((x == s.spread(z)) / s.spread(s.sum((x == s.spread(z)))))'
+    """
+    source, is_row = _row_text(parse(op, text))
+    return source if text == op.value or not is_row else f"s.spread({source})"
+
+
+def _row_text(expression: Expression) -> tuple[str, bool]:
+    """Source, and whether it has one number for each row."""
+    if isinstance(expression, float):
+        return repr(expression), False
+    if isinstance(expression, str):
+        return {"xs": ("x", False), "n": ("s.lengths", True), "z": ("z", True)}.get(expression, (expression, False))
+    name, *parts = expression
+    if str(name) not in OPS or OPS[str(name)].variadic:
+        text, is_row = _row_text(parts[0])
+        return f"s.{name}({text})", name != "prod_of_others"
+    texts = [_row_text(part) for part in parts]
+    is_row = all(row or _is_number(text) for text, row in texts) and any(row for _, row in texts)
+    words = [text if is_row or not row else f"s.spread({text})" for text, row in texts]
+    if len(words) == 2 and name != "pow":
+        return f"({words[0]} {OPS[str(name)].symbol} {words[1]})", is_row
+    return f"np.{_UFUNCS[str(name)]}({', '.join(words)})", is_row
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(".", "").replace("-", "").isdigit()

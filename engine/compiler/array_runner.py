@@ -1,0 +1,58 @@
+"""Run an array program on batches: memory and calls for each number of lanes, made when it is first met."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.compiler.array_reverse import Reverse
+from engine.compiler.array_source import Calls, Forward, Memory
+from engine.compiler.instructions import SHIFT, ArrayProgram
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    Array = Any
+
+
+class Run:
+    """An array program with its memory, for one number of lanes and one output to go back from, or none."""
+
+    def __init__(self, program: ArrayProgram, lanes: int, dtype: Any, of: int | None, title: str) -> None:
+        calls = Calls()
+        self.program = program
+        self.memory = memory = Memory(program, lanes, dtype, calls)
+        forward = Forward(program, memory, keep=of is not None)
+        self.forward_lines = calls.lines
+        self._forward = calls.function(f"{title}, forward")
+        self._outputs = [memory.spaces[code >> SHIFT][code & 0xFFFFFFFF] for code in program.outputs]
+        self._numbers = memory.spaces[0][: program.parameters, 0]
+        if of is not None:
+            reverse_from = int(program.outputs[of])
+            self._output = self._outputs[of]
+            self._reverse: Callable[[], None] | None = None
+            self._gradient = memory.gradients[0][: program.parameters, 0]
+            if program.moving[of]:
+                Reverse(program, memory, forward, reverse_from)
+                self._reverse = calls.function(f"{title}, reverse")
+        self.reverse_lines = calls.lines
+
+    def _compute(self, numbers: Any, inputs: Sequence[Array]) -> None:
+        self._numbers[:] = numbers
+        for array, given in zip(self.memory.inputs, inputs, strict=True):
+            array[...] = given
+        with np.errstate(all="ignore"):  # IEEE 754 answers, and nobody is warned
+            self._forward()
+
+    def outputs(self, numbers: Any, inputs: Sequence[Array]) -> list[Array]:
+        """For each output, its numbers for all examples: one, if it is the same for all."""
+        self._compute(numbers, inputs)
+        return [output.copy() for output in self._outputs]
+
+    def value_and_grad(self, numbers: Any, inputs: Sequence[Array]) -> tuple[float, Array]:
+        self._compute(numbers, inputs)
+        if self._reverse is not None:
+            with np.errstate(all="ignore"):
+                self._reverse()
+        return float(self._output.mean()), self._gradient.copy()

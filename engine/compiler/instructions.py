@@ -1,0 +1,218 @@
+"""The array program: a few instructions over arrays, found in forms by levels, groups and matrices.
+
+Every number has a code: its space (uniform numbers, numbers of each example, an input) and its place there. Groups are
+placed so that operands are mostly ranges of places with even steps. This module plans; it executes nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.compiler.linear import LINEAR, Forms, groups
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from engine.compiler.linear import Node
+
+    Codes = np.ndarray[Any, np.dtype[np.int64]]
+
+UNIFORM, LANES, FIRST_INPUT = 0, 1, 2
+"""Spaces: what is the same for all examples (parameters first), what is computed for each, then the inputs."""
+
+SHIFT = 32
+_SMALL = 64  # products in a grid, below which many small matrices are better one element-wise instruction
+
+
+class Instruction:
+    """One array operation.
+
+    Attributes:
+        kind: "matrix" (products of every row of `left` with every row of `right`), "products" (row by row),
+            "operation" (element by element), "reduction" (of rows).
+        op: the operation of the table, or `LINEAR`.
+        operands: codes of the operands: one array for each; of rows, flat with `starts` if they differ in length.
+        starts: where ragged rows begin; else None.
+        scale, weights, addends: of linear instructions and sums, see `linear.Node`.
+        shape: of the result: (rows of right, rows of left) of a matrix, else (size,).
+        code: of the first result; the others follow.
+        lane: whether the result differs between examples.
+        moves: whether it depends on a parameter.
+    """
+
+    __slots__ = (
+        "addends", "code", "kind", "lane", "moves", "op", "operands", "scale", "shape", "starts", "weights",
+    )  # fmt: skip
+
+    def __init__(self, kind: str, node: Node, operands: list[Codes], shape: tuple[int, ...]) -> None:
+        self.kind, self.op, self.operands, self.shape = kind, node.op, operands, shape
+        self.scale, self.weights, self.lane = node.scale, node.weights, node.lane
+        self.addends: list[Codes] = []
+        self.starts: Codes | None = None
+        self.code, self.moves = 0, False
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape))
+
+
+class ArrayProgram:
+    """Instructions in order, and where everything lies.
+
+    Attributes:
+        instructions: in order of execution.
+        sizes: how many numbers each space has.
+        constants: of the uniform space: places and numbers.
+        outputs: codes of the results.
+        parameters: how many; they have the first places of the uniform space.
+    """
+
+    def __init__(self, forms: Forms, inputs: Sequence[int]) -> None:
+        """`inputs` are the numbers of inputs in each grid of a batch."""
+        self.inputs = list(inputs)
+        self.parameters = len(forms.parameters)
+        self.instructions: list[Instruction] = []
+        self._nodes = forms.nodes
+        self._codes = codes = np.full(len(forms.nodes), -1, np.int64)
+        codes[forms.parameters] = np.arange(self.parameters)
+        codes[forms.inputs] = [(FIRST_INPUT + g << SHIFT) + k for g, n in enumerate(inputs) for k in range(n)]
+        numbers = list(forms.numbers)
+        codes[numbers] = self.parameters + np.arange(len(numbers))
+        self.constants = np.array([forms.numbers[i] for i in numbers])
+        self._next = [self.parameters + len(numbers), 0]
+        self._moving = np.zeros(len(forms.nodes), bool)
+        self._moving[forms.parameters] = True
+        for group in groups(forms.nodes):
+            self._lower(group)
+        self.sizes = [*self._next, *inputs]
+        self.outputs = codes[forms.outputs]
+        self.moving = [bool(m) for m in self._moving[forms.outputs]]
+
+    # --- groups to instructions
+
+    def _lower(self, group: list[int]) -> None:
+        node = self._nodes[group[0]]
+        if node.op is not LINEAR and not node.op.variadic:
+            self._place(Instruction("operation", node, self._columns(group), (len(group),)), group)
+        elif node.op is not LINEAR:
+            self._lower_rows("reduction", group)
+        elif not node.left:
+            self._place(Instruction("products", node, [], (len(group),)), group)
+        else:
+            self._lower_products(group)
+
+    def _columns(self, group: list[int]) -> list[Codes]:
+        table = self._codes[np.array([self._nodes[i].left for i in group])]
+        return list(table.T)
+
+    def _lower_products(self, group: list[int]) -> None:
+        """Rows of equal length that make full grids are matrices; all the others are one instruction."""
+        by_length: dict[int, list[int]] = {}
+        for i in group:
+            by_length.setdefault(len(self._nodes[i].left), []).append(i)
+        rest: list[int] = []
+        for length, members in by_length.items():
+            grids = self._grids(members) if length > 1 and self._is_uniform(members[0]) else None
+            for rows in grids or ():
+                self._lower_matrix(rows)
+            rest += members if grids is None else []
+        if rest:
+            self._lower_rows("products", rest)
+
+    def _is_uniform(self, i: int) -> bool:
+        return not self._nodes[self._nodes[i].left[0]].lane
+
+    def _grids(self, members: list[int]) -> list[list[list[int]]] | None:
+        """The members as full grids [row of right][row of left], if they are any: connected parts of who meets whom."""
+        left = _numbered(self._rows(members, "left"))
+        right = _numbered(self._rows(members, "right"))
+        part = _connected(left, right)
+        found: dict[int, dict[tuple[int, int], int]] = {}
+        for i, a, b in zip(members, left, right, strict=True):
+            if (b, a) in found.setdefault(part[a], {}):
+                return None
+            found[part[a]][b, a] = i
+        grids = []
+        for cells in found.values():
+            columns, rows = sorted({a for _, a in cells}), sorted({b for b, _ in cells})
+            if len(columns) * len(rows) != len(cells):
+                return None
+            grids.append([[cells[b, a] for a in columns] for b in rows])
+        work = len(members) * len(self._nodes[members[0]].left)
+        return grids if len(grids) == 1 or work >= _SMALL * len(grids) else None
+
+    def _rows(self, members: list[int], side: str) -> Codes:
+        rows: Codes = self._codes[np.array([getattr(self._nodes[i], side) for i in members])]
+        return rows
+
+    def _lower_matrix(self, grid: list[list[int]]) -> None:
+        left = self._rows(grid[0], "left")
+        right = self._rows([row[0] for row in grid], "right")
+        by_left, by_right = np.argsort(left[:, 0], kind="stable"), np.argsort(right[:, 0], kind="stable")
+        ordered = [grid[b][a] for b in by_right for a in by_left]
+        made = Instruction(
+            "matrix", self._nodes[ordered[0]], [left[by_left], right[by_right]], (len(by_right), len(by_left))
+        )
+        self._place(made, ordered, sort=False)
+
+    def _lower_rows(self, kind: str, group: list[int]) -> None:
+        """Products or a reduction of rows, which may differ in length."""
+        nodes = self._nodes
+        sides = ["left", "right"] if kind == "products" else ["left"]
+        first = [self._codes[[getattr(nodes[i], side)[0] for i in group]] for side in sides]
+        order = np.lexsort(first[::-1])
+        group = [group[k] for k in order]
+        lengths = np.array([len(nodes[i].left) for i in group])
+        flat = [
+            self._codes[np.fromiter((j for i in group for j in getattr(nodes[i], side)), np.int64, lengths.sum())]
+            for side in sides
+        ]
+        made = Instruction(kind, nodes[group[0]], flat, (len(group),))
+        if (lengths == lengths[0]).all():
+            made.operands = [codes.reshape(len(group), -1) for codes in flat]
+        else:
+            made.starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+        self._place(made, group, sort=False)
+
+    def _place(self, made: Instruction, group: list[int], sort: bool = True) -> None:
+        """Give the results their places, in the order of their operands."""
+        nodes = self._nodes
+        columns = np.array([nodes[i].addends for i in group], np.int64).reshape(len(group), -1).T
+        made.addends = list(self._codes[columns])
+        if sort and len(group) > 1:
+            keys = made.operands + made.addends
+            order = np.lexsort(sorted(keys, key=lambda column: len(np.unique(column))))
+            group = [group[k] for k in order]
+            made.operands = [column[order] for column in made.operands]
+            made.addends = [column[order] for column in made.addends]
+        space = LANES if made.lane else UNIFORM
+        made.code = (space << SHIFT) + self._next[space]
+        self._codes[group] = made.code + np.arange(len(group))
+        self._next[space] += len(group)
+        operands = [j for i in group for part in (nodes[i].left, nodes[i].right, nodes[i].addends) for j in part]
+        made.moves = bool(self._moving[operands].any())
+        self._moving[group] = made.moves
+        self.instructions.append(made)
+
+
+def _numbered(rows: Codes) -> list[int]:
+    """For each row, the number of rows like it that came first."""
+    seen: dict[bytes, int] = {}
+    return [seen.setdefault(row.tobytes(), len(seen)) for row in np.ascontiguousarray(rows)]
+
+
+def _connected(left: Sequence[int], right: Sequence[int]) -> dict[int, int]:
+    """For each left row the number of its connected part, where rows that meet are connected."""
+    above: dict[int, int] = {}
+
+    def root(x: int) -> int:
+        while above.setdefault(x, x) != x:
+            above[x] = above[above[x]]
+            x = above[x]
+        return x
+
+    for a, b in zip(left, right, strict=True):
+        above[root(a)] = root(-1 - b)
+    return {a: root(a) for a in set(left)}

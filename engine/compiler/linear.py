@@ -1,0 +1,369 @@
+"""Linear forms: chains of `+ - * neg sum dot mean` whose intermediates have one consumer become one sum of products.
+
+However it was spelled, `sum(w * x)`, `+=`, `dot`, bias first or last, the result is the same: scale * sum of
+left * right, plus weighted addends. This module knows nothing of groups or arrays.
+"""
+
+from __future__ import annotations
+
+from operator import gt
+
+from engine.compiler.scalars import INPUT, SOURCES, Scalars
+from engine.ops import CONSTANT, OPS, Op
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    Positions = list[int]
+
+LINEAR = Op("linear", "", (), "scale * sum of left * right, plus weighted addends", operands=())
+
+_FEW = 4  # addends that are added one by one; more are summed in one reduction
+_SHORT = 8  # parts of a form that may be multiplied by a number; a longer one is computed first
+_SAFE = (1e-100, 1e100)  # factors that may be multiplied among each other without leaving the range of floats
+_PARAMETER, _UNIFORM, _CONSTANT, _LANE, _INPUT = range(5)
+
+
+class Node:
+    """One node of a program of forms.
+
+    Attributes:
+        op: `LINEAR`, an operation of the table, or a source (`INPUT`, `LEAF`, `CONSTANT`).
+        left, right: of a linear node, the positions of the factors of its products; of others, `left` are the operands.
+        scale: the number that the sum of products is multiplied by; of a sum, what the sum is.
+        addends, weights: further terms and their factors.
+        level: one more than the highest of its operands'; 0 for sources.
+        lane: whether it differs between the examples of a batch.
+    """
+
+    __slots__ = ("addends", "lane", "left", "level", "op", "right", "scale", "weights")
+
+    def __init__(self, op: Op, left: Sequence[int], right: Sequence[int] = (), scale: float = 1.0) -> None:
+        self.op, self.left, self.right, self.scale = op, left, right, scale
+        self.addends: Sequence[int] = ()
+        self.weights: tuple[float, ...] = ()
+        self.level, self.lane = 0, op is INPUT
+
+
+class _Form:
+    """A linear form under way: products by factor and kinds, terms by factor."""
+
+    __slots__ = ("flips", "products", "terms")
+
+    def __init__(self) -> None:
+        self.flips = 0  # how often a long form changed its sign: each time costs its length
+        self.products: list[tuple[float, Positions, Positions]] = []
+        self.terms: list[tuple[float, Positions]] = []
+
+    def size(self) -> int:
+        return len(self.products) + len(self.terms)
+
+    def scaled(self, factor: float) -> _Form:
+        if factor != 1.0:
+            self.flips += self.size() > _SHORT
+            self.products = [(c * factor, left, right) for c, left, right in self.products]
+            self.terms = [(c * factor, ids) for c, ids in self.terms]
+        return self
+
+    def can_be_scaled(self, factor: float) -> bool:
+        if self.size() > _SHORT:
+            return factor == 1.0 or (factor == -1.0 and self.flips < _SHORT)
+        factors = [c * factor for c, *_ in self.products] + [c * factor for c, _ in self.terms]
+        return all(_SAFE[0] < abs(c) < _SAFE[1] for c in factors)
+
+
+class Forms:
+    """A scalar program whose linear parts are forms.
+
+    Attributes:
+        nodes: sources first as they come, every node after its operands.
+        outputs: positions of the results.
+        numbers: of constants, by position.
+        parameters: the positions of the parameters, in their order.
+
+    >>> from engine import Value
+    >>> from engine.compiler.scalars import scalars_of
+    >>> w, v, b, x = (Value(1.0, label=name) for name in "wvbx")
+    >>> forms = Forms(scalars_of([b - (-(w * x) - v * x)], [x]))
+    >>> form = forms.nodes[-1]
+    >>> form.op.name, form.scale, len(form.left), form.weights
+    ('linear', 1.0, 2, (1.0,))
+    """
+
+    def __init__(self, program: Scalars) -> None:
+        self.program = program
+        self.nodes: list[Node] = []
+        self.numbers: dict[int, float] = {}
+        self.parameters: list[int] = []
+        self.inputs: list[int] = []
+        self._rank: list[int] = []
+        self._where = [-1] * len(program)
+        self._pending: dict[int, _Form] = {}
+        self._constants: dict[str, int] = {}
+        self._zeros: set[int] = set()  # `sum()` begins with one
+        uses = [0] * len(program)
+        for op, operands in zip(program.ops, program.operands, strict=True):
+            if op not in SOURCES:
+                for j in operands:
+                    uses[j] += 1
+        for i in program.outputs:
+            uses[i] += 2
+        self._uses = uses
+        rules = {OPS[name]: rule for name, rule in _RULES.items()}
+        for i, op in enumerate(program.ops):
+            rule = rules.get(op)
+            form = rule(self, program.operands[i]) if rule else None
+            if form is not None and uses[i] == 1:
+                self._pending[i] = form
+            elif form is not None:
+                self._where[i] = self._emit_form(form)
+            elif op in SOURCES:
+                self._where[i] = self._source(i, op)
+            else:
+                self._where[i] = self._emit(Node(op, self.positions(program.operands[i])))
+        self.outputs = self.positions(program.outputs)
+        self.parameters.sort(key=lambda position: self.nodes[position].left[0])
+
+    def constant(self, number: float) -> int:
+        position = self._constants.get(repr(number))
+        if position is None:
+            position = self._constants[repr(number)] = self._emit(Node(CONSTANT, ()), _CONSTANT)
+            self.numbers[position] = number
+            if number == 0.0:
+                self._zeros.add(position)
+        return position
+
+    def positions(self, operands: Iterable[int]) -> Positions:
+        """Where operands are computed; forms under way are finished."""
+        where = self._where
+        if self._pending:
+            for i in operands:
+                if i in self._pending:
+                    where[i] = self._emit_form(self._pending.pop(i))
+        return [where[i] for i in operands]
+
+    def form_of(self, i: int, factor: float = 1.0) -> _Form:
+        """An operand, times a number, as a form that may be changed."""
+        if i in self._pending and self._pending[i].can_be_scaled(factor):
+            form = self._pending.pop(i)
+            return form.scaled(factor)
+        form = _Form()
+        form.terms.append((factor, self.positions([i])))
+        return form
+
+    def number(self, i: int) -> float | None:
+        return self.program.numbers.get(i)
+
+    def is_pending(self, i: int) -> bool:
+        return i in self._pending
+
+    def parameter_order(self) -> list[int]:
+        """The parameters' numbers in the order in which they are used, level by level, products before addends.
+
+        In that order the weights of a layer are a matrix, and its biases a range.
+        """
+        numbers = {position: number for number, position in enumerate(self.parameters)}
+        order: dict[int, None] = {}
+        nodes = self.nodes
+        by_level: dict[int, list[Node]] = {}
+        for node in nodes:
+            by_level.setdefault(node.level, []).append(node)
+        by_level.pop(0, None)
+        for _, level in sorted(by_level.items()):
+            for node in level:
+                order.update(dict.fromkeys([i for i in node.left if i in numbers]))
+                if node.right:
+                    order.update(dict.fromkeys([i for i in node.right if i in numbers]))
+            for node in level:
+                order.update(dict.fromkeys([i for i in node.addends if i in numbers]))
+        order.update(dict.fromkeys(self.parameters))
+        return [numbers[i] for i in order]
+
+    # --- finished nodes
+
+    def _source(self, i: int, op: Op) -> int:
+        if op is CONSTANT:
+            return self.constant(self.program.numbers[i])
+        position = self._emit(Node(op, self.program.operands[i]), _INPUT if op is INPUT else _PARAMETER)
+        (self.inputs if op is INPUT else self.parameters).append(position)
+        return position
+
+    def _emit(self, node: Node, rank: int | None = None) -> int:
+        if rank is None:
+            nodes = self.nodes
+            operands = [nodes[j] for part in (node.left, node.right, node.addends) for j in set(part)]
+            node.level = 1 + max([operand.level for operand in operands])
+            node.lane = any([operand.lane for operand in operands])  # noqa: C419  # a list is quicker
+            rank = _LANE if node.lane else _UNIFORM
+        self.nodes.append(node)
+        self._rank.append(rank)
+        return len(self.nodes) - 1
+
+    def _emit_form(self, form: _Form) -> int:
+        """A finished form as a node; products of several kinds, and long sums, are nodes of their own before it."""
+        kinds = self._by_kind(form.products)
+        terms: dict[float, Positions] = {}
+        for factor, ids in form.terms:
+            terms.setdefault(factor, []).extend([i for i in ids if i not in self._zeros])
+        terms = {factor: ids for factor, ids in terms.items() if ids}
+        for key, (left, right) in list(kinds.items()):
+            number = self.numbers.get(right[0]) if len(left) > 1 else None
+            if number is not None and len(set(right)) == 1:  # a sum times a number
+                terms.setdefault(key[0] * number, []).extend(left)
+                del kinds[key]
+        if not kinds and len(terms) == 1:
+            [(factor, ids)] = terms.items()
+            if len(ids) > _FEW:
+                return self._emit(Node(OPS["sum"], sorted(ids), scale=factor))
+        many = sum(map(len, terms.values())) > _FEW
+        addends: list[tuple[float, int, int]] = []
+        for factor, ids in terms.items():
+            if many and len(ids) > 1:
+                ids = [self._emit(Node(OPS["sum"], sorted(ids)))]
+            addends += [(-factor, self._rank[i], i) for i in ids]
+        if len(addends) > _FEW:  # many factors: a product with constants
+            left = [i for _, _, i in addends]
+            right = [self.constant(-factor) for factor, _, _ in addends]
+            kinds.update(self._by_kind([(1.0, left, right)]))
+            addends = []
+        if not kinds and not addends:
+            return self.constant(0.0)
+        by_length = sorted(kinds.items(), key=lambda item: len(item[1][0]))
+        lanes = any(i >= _LANE for _, i, _ in addends) or any(key[2] for key, _ in by_length)
+        if lanes and by_length and not by_length[-1][0][2]:
+            by_length.append(((0.0, True, True), ([], [])))  # the sum of products is the same for all examples
+        for (factor, *_), (left, right) in by_length[:-1]:
+            i = self._emit(Node(LINEAR, left, right, factor))
+            addends.append((-1.0, self._rank[i], i))
+        node = Node(LINEAR, (), ())
+        if by_length and by_length[-1][1][0]:
+            (factor, *_), (left, right) = by_length[-1]
+            node = Node(LINEAR, left, right, factor)
+        addends.sort()
+        node.addends, node.weights = [i for _, _, i in addends], tuple([-c for c, _, _ in addends])
+        return self._emit(node)
+
+    def _by_kind(
+        self, products: Iterable[tuple[float, Positions, Positions]]
+    ) -> dict[tuple[float, bool, bool], tuple[Positions, Positions]]:
+        """Products by factor and lanes, each with the more constant factor on the left, in the order of the right."""
+        kinds: dict[tuple[float, bool, bool], tuple[Positions, Positions]] = {}
+        rank = self._rank
+        for factor, left, right in products:
+            ranks_left, ranks_right = set(map(rank.__getitem__, left)), set(map(rank.__getitem__, right))
+            if len(ranks_left) == len(ranks_right) == 1:
+                if max(ranks_left) > max(ranks_right):
+                    left, right = right, left
+                    ranks_left, ranks_right = ranks_right, ranks_left
+                key = (factor, max(ranks_left) >= _LANE, max(ranks_right) >= _LANE)
+                lefts, rights = kinds.setdefault(key, ([], []))
+                lefts += left
+                rights += right
+                continue
+            for a, b in zip(left, right, strict=True):
+                if rank[a] > rank[b]:
+                    a, b = b, a
+                lefts, rights = kinds.setdefault((factor, rank[a] >= _LANE, rank[b] >= _LANE), ([], []))
+                lefts.append(a)
+                rights.append(b)
+        for key, (left, right) in kinds.items():
+            if any(map(gt, right, right[1:])):
+                order = sorted(range(len(right)), key=right.__getitem__)
+                kinds[key] = [left[k] for k in order], [right[k] for k in order]
+        return kinds
+
+
+def groups(nodes: Sequence[Node]) -> list[list[int]]:
+    """Nodes of one level and one signature, level by level: each is one array operation, or a few.
+
+    >>> from engine import Value
+    >>> from engine.compiler.scalars import scalars_of
+    >>> x, y = Value(1.0), Value(2.0)
+    >>> groups(Forms(scalars_of([x.exp(), y.exp(), (x * y).exp()], [x, y])).nodes)
+    [[2, 3], [4], [5]]
+    """
+    found: dict[tuple[object, ...], list[int]] = {}
+    for i, node in enumerate(nodes):
+        op = node.op
+        key: tuple[object, ...]
+        if not node.level:
+            continue
+        if op is LINEAR:
+            lanes = [nodes[part[0]].lane for part in (node.left, node.right) if part]
+            key = (node.level, op, node.scale, node.weights, bool(node.left), node.lane, *lanes)
+            key += tuple([nodes[j].lane for j in node.addends])
+        elif op.variadic:
+            key = (node.level, op, node.scale, node.lane)
+        else:
+            key = (node.level, op, *[nodes[j].lane for j in node.left])
+        found.setdefault(key, []).append(i)
+    return sorted(found.values(), key=lambda group: nodes[group[0]].level)
+
+
+# --- what each operation is as a form
+
+
+def _sum_of(forms: Iterable[_Form]) -> _Form:
+    """The largest form takes the others in, so that a long chain costs what its parts do."""
+    parts = list(forms)
+    whole = max(parts, key=_Form.size)
+    for part in parts:
+        if part is not whole:
+            whole.flips = max(whole.flips, part.flips)
+            whole.products += part.products
+            whole.terms += part.terms
+    return whole
+
+
+def _add(forms: Forms, operands: Sequence[int]) -> _Form:
+    return _sum_of([forms.form_of(i) for i in operands])
+
+
+def _sub(forms: Forms, operands: Sequence[int]) -> _Form:
+    return _sum_of([forms.form_of(operands[0]), forms.form_of(operands[1], -1.0)])
+
+
+def _neg(forms: Forms, operands: Sequence[int]) -> _Form:
+    return forms.form_of(operands[0], -1.0)
+
+
+def _mean(forms: Forms, operands: Sequence[int]) -> _Form:
+    return _sum_of([forms.form_of(i, 1.0 / len(operands)) for i in operands])
+
+
+def _mul(forms: Forms, operands: Sequence[int]) -> _Form:
+    x, y = operands
+    for i, j in ((x, y), (y, x)):
+        number = forms.number(j)
+        if number is not None and forms.is_pending(i) and _SAFE[0] < abs(number) < _SAFE[1]:
+            return forms.form_of(i, number)
+    form = _Form()
+    left, right = forms.positions((x, y))
+    form.products.append((1.0, [left], [right]))
+    return form
+
+
+def _div(forms: Forms, operands: Sequence[int]) -> _Form | None:
+    x, y = operands
+    number = forms.number(y)
+    if number is None or not _SAFE[0] < abs(number) < _SAFE[1]:
+        return None
+    if forms.is_pending(x):
+        return forms.form_of(x, 1.0 / number)
+    form = _Form()
+    form.products.append((1.0, forms.positions([x]), [forms.constant(1.0 / number)]))
+    return form
+
+
+def _dot(forms: Forms, operands: Sequence[int]) -> _Form:
+    size = len(operands) // 2
+    form = _Form()
+    positions = forms.positions(operands)
+    form.products.append((1.0, positions[:size], positions[size:]))
+    return form
+
+
+_RULES = {
+    "add": _add, "sub": _sub, "neg": _neg, "sum": _add, "mean": _mean, "mul": _mul, "div": _div, "dot": _dot,
+}  # fmt: skip

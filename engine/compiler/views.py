@@ -1,0 +1,74 @@
+"""Codes as views: ranges of places with even steps, along several axes.
+
+Several operands of one instruction must agree on the axes: `common_axes` finds the coarsest that suit all.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from engine.compiler.instructions import Codes
+
+_MOST_AXES = 5
+
+
+def blocks(codes: Codes) -> list[int] | None:
+    """The sizes of the blocks, from small to large, that repeat with an even step; None if there are too many.
+
+    >>> blocks(np.array([0, 1, 2, 10, 11, 12])), blocks(np.array([4, 4, 5, 5])), blocks(np.array([0, 1, 3]))
+    ([3, 6], [2, 4], None)
+    """
+    found: list[int] = []
+    size = 1
+    while len(codes) > 1:
+        steps = np.diff(codes)
+        uneven = np.flatnonzero(steps != steps[0])
+        run = int(uneven[0]) + 1 if len(uneven) else len(codes)
+        if len(codes) % run or len(found) == _MOST_AXES:
+            return None
+        rows = codes.reshape(-1, run)
+        if (rows - rows[:, :1] != rows[0] - rows[0, 0]).any():
+            return None
+        size *= run
+        found.append(size)
+        codes = rows[:, 0]
+    return found
+
+
+def common_axes(size: int, all_blocks: Iterable[list[int]]) -> tuple[int, ...] | None:
+    """Axes, the last one running fastest, whose lengths multiply up to all blocks; None if blocks cross.
+
+    >>> common_axes(12, [[3, 12], [6, 12]]), common_axes(6, [[3, 6], [2, 6]])
+    ((2, 2, 3), None)
+    """
+    ends = sorted({1, size, *(end for found in all_blocks for end in found)})
+    if any(large % small for small, large in pairwise(ends)):
+        return None
+    return tuple(large // small for small, large in pairwise(ends))[::-1] or (1,)
+
+
+def view(array: Any, codes: Codes, axes: tuple[int, ...]) -> Any:
+    """The numbers at evenly placed codes of a space, as a view of these axes and those behind the array's first."""
+    grid = codes.reshape(axes)
+    steps = [
+        int(np.take(grid, 1, axis).flat[0] - grid.flat[0]) if length > 1 else 0 for axis, length in enumerate(axes)
+    ]
+    start = int(grid.flat[0]) & 0xFFFFFFFF
+    strides = [step * array.strides[0] for step in steps]
+    return np.lib.stride_tricks.as_strided(array[start:], (*axes, *array.shape[1:]), (*strides, *array.strides[1:]))
+
+
+def free_axes(codes: Codes, axes: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes along which the code does not change."""
+    grid = codes.reshape(axes)
+    return tuple(
+        axis for axis, length in enumerate(axes)
+        if length > 1 and np.take(grid, 1, axis).flat[0] == grid.flat[0]
+    )  # fmt: skip

@@ -72,7 +72,9 @@ def _quicker(expression: Expression) -> Expression:
 class Segments:
     """Rows that lie one after the other in an array: how to reduce them, and how to spread a row's number over it.
 
-    >>> Segments(2, 3, None).sum(np.arange(6.0)[:, None]).tolist()
+    Rows of equal length are arrays of shape (rows, length, lanes); others lie along the first axis.
+
+    >>> Segments(2, 3, None).sum(np.arange(6.0).reshape(2, 3, 1)).tolist()
     [[3.0], [12.0]]
     >>> Segments(2, 0, np.array([0, 1]), 3).sum(np.arange(3.0)[:, None]).tolist()
     [[0.0], [3.0]]
@@ -89,17 +91,15 @@ class Segments:
     def _reduced(self, ufunc: Any, x: Any) -> Any:
         if self.starts is not None:
             return ufunc.reduceat(x, self.starts, axis=0)
-        return ufunc.reduce(x.reshape(self.rows, self.length, -1), axis=1)
+        return ufunc.reduce(x, axis=1)
 
     def spread(self, z: Any) -> Any:
         if not isinstance(z, np.ndarray):
             return z
-        if self.starts is not None:
-            return z[self._row_of]
-        return np.repeat(z, self.length, axis=0)
+        return z[:, None] if self.starts is None else z[self._row_of]
 
     def sum(self, x: Any) -> Any:
-        return self._reduced(np.add, x * 1.0)
+        return self._reduced(np.add, x * 1.0 if x.dtype == bool else x)
 
     def mean(self, x: Any) -> Any:
         return self.sum(x) / self.lengths
@@ -113,10 +113,12 @@ class Segments:
     def logsumexp(self, x: Any) -> Any:
         peak = self.max(x)
         over = self.spread(peak)
-        ties = x == over
-        tail = np.exp(x - over)
-        tail[ties] = 0.0
-        return np.where(np.isfinite(peak), peak + np.log1p(self.sum(tail) + (self.sum(ties) - 1.0)), peak)
+        tail = x - over
+        others = tail != 0.0
+        np.exp(tail, out=tail)
+        tail *= others  # the largest itself counts as 1: what is far below it must not be lost beside it
+        ties = self.lengths - self.sum(others)
+        return np.where(np.isfinite(peak), peak + np.log1p(self.sum(tail) + (ties - 1.0)), peak)
 
     def norm(self, x: Any) -> Any:
         size = np.abs(x)
@@ -134,13 +136,14 @@ class Segments:
 
     def prod_of_others(self, x: Any) -> Any:
         others = np.empty_like(x)
-        starts = range(0, len(x), self.length) if self.starts is None else self.starts
-        ends = [*starts[1:], len(x)]
-        for start, end in zip(starts, ends, strict=True):
-            rows = np.arange(end - start)
-            for k in rows:
-                row = Segments(1, len(rows) - 1, None).prod(x[start:end][rows != k]) if len(rows) > 1 else 1.0
-                others[start + k] = row
+        if self.starts is None:
+            rest = Segments(self.rows, self.length - 1, None)
+            for k in range(self.length):
+                others[:, k] = rest.prod(np.delete(x, k, axis=1))
+            return others
+        for start, length in zip(self.starts, self.lengths[:, 0], strict=True):
+            row = slice(start, start + length)
+            others[row] = Segments(1, length, None).prod_of_others(x[None, row])[0]
         return others
 
 

@@ -115,21 +115,22 @@ class Memory:
     def moves(self, codes: Codes) -> bool:
         return any(self.moving[space][codes[codes >> SHIFT == space] & 0xFFFFFFFF].any() for space in (UNIFORM, LANES))
 
-    def operands(self, all_codes: Sequence[Codes], repeats: Sequence[int] = (), size: int = 0) -> list[Operand]:
-        """Operands of one size with common axes. `repeats`: how often each code of an operand counts, as for addends
-        of rows; `size` of an instruction without operands."""
+    def operands(self, all_codes: Sequence[Codes], repeats: Sequence[int] = (), row: int = 1) -> list[Operand]:
+        """Operands of one size with common axes, some of which make up rows of length `row`.
+
+        `repeats` says how often each code of an operand counts: an addend of rows is one number for each row.
+        """
         flats = [codes.ravel() for codes in all_codes]
         times = list(repeats) or [1] * len(flats)
-        total = max([size, *(len(flat) * n for flat, n in zip(flats, times, strict=True))])
+        total = len(flats[0]) * times[0]
         found = [blocks(flat) if len(np.unique(flat >> SHIFT)) == 1 else None for flat in flats]
-        wanted = [[end * n for end in ends] for ends, n in zip(found, times, strict=True) if ends]
-        wanted += [[n] for n in times if n > 1]
-        axes = common_axes(total, wanted)
-        while axes is None:  # one after the other is gathered
-            worst = max((k for k, ends in enumerate(found) if ends), key=lambda k: len(found[k] or ()))
-            found[worst] = None
+        while True:
             wanted = [[end * n for end in ends] for ends, n in zip(found, times, strict=True) if ends]
-            axes = common_axes(total, [*wanted, *([n] for n in times if n > 1)])
+            axes = common_axes(total, [[row], *wanted])
+            if axes is not None:
+                break
+            worst = max((k for k, ends in enumerate(found) if ends), key=lambda k: len(found[k] or ()))
+            found[worst] = None  # one after the other is gathered
         made = []
         for flat, n, ends in zip(flats, times, found, strict=True):
             own = _without_last(axes, n)
@@ -209,7 +210,7 @@ class Forward:
             return self._ragged_products(made)
         length = made.operands[0].shape[1] if made.operands else 1
         sizes = [1] * len(made.operands) + [length] * len(made.addends)
-        operands = memory.operands(made.operands + made.addends, sizes)
+        operands = memory.operands(made.operands + made.addends, sizes, length)
         axes = _without_last(operands[0].axes, length) if made.operands else operands[0].axes
         out = memory.result(made, axes)
         factors, addends = operands[: len(made.operands)], operands[len(made.operands) :]
@@ -259,7 +260,7 @@ class Forward:
         memory, calls = self.memory, self.calls
         left, right = (self._table(codes) for codes in made.operands)
         rows = made.shape[0]
-        addends = memory.operands(made.addends, size=made.size) if made.addends else []
+        addends = memory.operands(made.addends) if made.addends else []
         out = memory.result(made, made.shape)
         a = left.array[..., 0]
         if not made.lane:
@@ -296,11 +297,13 @@ class Forward:
             calls.call(np.add.reduce, self._flat(operand).reshape(made.size, length, -1), axis=1, out=out)
             _scale(calls, out, made.scale)
             return operand, None
+        keeps = self.keep and made.moves
         segments = Segments(made.size, length, made.starts, len(operand.codes))
-        kept = np.zeros((len(operand.codes), out.shape[-1]), memory.dtype) if self.keep and made.moves else None
+        rows = (made.size, length, -1) if made.starts is None else (len(operand.codes), -1)
+        kept = np.zeros((len(operand.codes), out.shape[-1]), memory.dtype).reshape(rows) if keeps else None
         rule = row_source(made.op, made.op.value)
         partial = row_source(made.op, made.op.partials[0])
-        names = {"x": self._flat(operand), "z": out, "s": segments, "p": kept}
+        names = {"x": self._flat(operand).reshape(rows), "z": out, "s": segments, "p": kept}
         text = f"lambda x, z, s, p: (np.copyto(z, {rule})" + (
             f", np.copyto(p, {partial}))" if kept is not None else ",)"
         )

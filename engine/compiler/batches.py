@@ -181,13 +181,13 @@ class Batch:
         return [tuple(chain.from_iterable(parts)) for parts in zip(*columns, strict=True)]
 
     def columns(self, dtype: str) -> list[Any]:
-        """For each grid, an array of shape (examples, numbers), copied."""
+        """For each grid, an array of shape (examples, numbers); the given one, if it is of that type."""
         import numpy as np
 
         made = []
         for grid, shape in zip(self.grids, self.shapes, strict=True):
             try:
-                array = np.array(grid, dtype)
+                array = np.asarray(grid, dtype)
             except (TypeError, ValueError):
                 array = np.array([real(number) for number in flat_grid(grid, (self.size, *shape))], dtype)
             if array.shape != (self.size, *shape) or (isinstance(grid, list) and array.dtype.kind not in "fiub"):

@@ -98,7 +98,7 @@ class Compiled:
 
         They are arrays if an argument is one or NumPy was chosen to compute them, else lists.
         """
-        return self.bind(*batch)()
+        return self._bound(batch)()
 
     def value_and_grad(self, *batch: Any, of: int = 0) -> tuple[float, Any]:
         """The mean of an output over the batch, and its gradient over `parameters`, a list or an array.
@@ -112,7 +112,7 @@ class Compiled:
             ValueError, TypeError: a batch of no examples, of unlike ones, or of something else than numbers.
             IndexError: there is no such output.
         """
-        return self.bind(*batch).value_and_grad(of)
+        return self._bound(batch).value_and_grad(of)
 
     def backward(self, *batch: Any, of: int = 0) -> float:
         """Add the gradient of the mean of an output to the parameters' `.grad`; returns the mean."""
@@ -133,6 +133,9 @@ class Compiled:
         >>> round(w.data, 6)
         2.307692
         """
+        return self._bound(batch).kept()
+
+    def _bound(self, batch: tuple[Any, ...]) -> Bound:
         given = Batch(batch)
         if callable(self.function):
             plan = self._plans.get(given.key)
@@ -203,6 +206,12 @@ class Bound:
             self._columns = given.columns(plan.settings.dtype)
         else:
             self._rows = given.rows()
+
+    def kept(self) -> Bound:
+        """The same, whatever becomes of the arrays that were given."""
+        if self._arrays:
+            self._columns = [column.copy() for column in self._columns]
+        return self
 
     def __call__(self) -> Any:
         """The results for each example, with the parameters' numbers of now."""

@@ -6,6 +6,8 @@ placed so that operands are mostly ranges of places with even steps. This module
 
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 
 from engine.compiler.linear import LINEAR, Forms, groups
@@ -90,6 +92,18 @@ class ArrayProgram:
         self.outputs = codes[forms.outputs]
         self.moving = [bool(m) for m in self._moving[forms.outputs]]
 
+    def __str__(self) -> str:
+        from engine.compiler.listing import Listing
+
+        return "\n".join(Listing(self).forward())
+
+    @property
+    def reverse(self) -> str:
+        """What each instruction passes back to its operands, last to first, as text."""
+        from engine.compiler.listing import Listing
+
+        return "\n".join(Listing(self).reverse())
+
     # --- groups to instructions
 
     def _lower(self, group: list[int]) -> None:
@@ -165,10 +179,10 @@ class ArrayProgram:
         order = np.lexsort(first[::-1])
         group = [group[k] for k in order]
         lengths = np.array([len(nodes[i].left) for i in group])
-        flat = [
-            self._codes[np.fromiter((j for i in group for j in getattr(nodes[i], side)), np.int64, lengths.sum())]
-            for side in sides
-        ]
+        rows = [[getattr(nodes[i], side) for i in group] for side in sides]
+        if kind == "reduction":  # in any order the result is the same
+            rows = [[sorted(row, key=self._codes.__getitem__) for row in rows[0]]]
+        flat = [self._codes[np.fromiter(chain.from_iterable(side), np.int64, lengths.sum())] for side in rows]
         made = Instruction(kind, nodes[group[0]], flat, (len(group),))
         if (lengths == lengths[0]).all():
             made.operands = [codes.reshape(len(group), -1) for codes in flat]

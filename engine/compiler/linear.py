@@ -152,6 +152,16 @@ class Forms:
         form.terms.append((factor, self.positions([i])))
         return form
 
+    def factor(self, i: int) -> tuple[float, int]:
+        """An operand as a number times a node: of `-x`, -1 and x."""
+        form = self._pending.get(i)
+        if form is not None and not form.products and len(form.terms) == 1:
+            [(number, ids)] = form.terms
+            if len(ids) == 1 and abs(number) == 1.0:
+                del self._pending[i]
+                return number, ids[0]
+        return 1.0, self.positions([i])[0]
+
     def number(self, i: int) -> float | None:
         return self.program.numbers.get(i)
 
@@ -172,6 +182,8 @@ class Forms:
         by_level.pop(0, None)
         for _, level in sorted(by_level.items()):
             for node in level:
+                if node.left == node.right:  # squares of all parameters are not what should order them
+                    continue
                 order.update(dict.fromkeys([i for i in node.left if i in numbers]))
                 if node.right:
                     order.update(dict.fromkeys([i for i in node.right if i in numbers]))
@@ -239,9 +251,21 @@ class Forms:
         node = Node(LINEAR, (), ())
         if by_length and by_length[-1][1][0]:
             (factor, *_), (left, right) = by_length[-1]
-            node = Node(LINEAR, left, right, factor)
+            node = Node(LINEAR, left, right, abs(factor))
+            if factor < 0 and len(left) == 1:
+                node.scale = factor
+            elif factor < 0:  # with and without a minus it shall be one matrix: the minus comes after it
+                positive = self._with_addends(node, [(-weight, rank, i) for weight, rank, i in addends])
+                return self._with_addends(Node(LINEAR, (), ()), [(1.0, self._rank[positive], positive)])
+        return self._with_addends(node, addends)
+
+    def _with_addends(self, node: Node, addends: list[tuple[float, int, int]]) -> int:
+        """A finished linear node; `addends` by minus their weights. Constants have weight 1."""
+        for k, (weight, rank, i) in enumerate(addends):
+            if rank == _CONSTANT:
+                addends[k] = (-1.0, rank, self.constant(-weight * self.numbers[i]))
         addends.sort()
-        node.addends, node.weights = [i for _, _, i in addends], tuple([-c for c, _, _ in addends])
+        node.addends, node.weights = [i for *_, i in addends], tuple([-weight for weight, *_ in addends])
         return self._emit(node)
 
     def _by_kind(
@@ -339,8 +363,8 @@ def _mul(forms: Forms, operands: Sequence[int]) -> _Form:
         if number is not None and forms.is_pending(i) and _SAFE[0] < abs(number) < _SAFE[1]:
             return forms.form_of(i, number)
     form = _Form()
-    left, right = forms.positions((x, y))
-    form.products.append((1.0, [left], [right]))
+    (a, left), (b, right) = forms.factor(x), forms.factor(y)
+    form.products.append((a * b, [left], [right]))
     return form
 
 

@@ -1,0 +1,134 @@
+"""Array programs as text: one line for each instruction, so that one look shows what happened."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.compiler.instructions import FIRST_INPUT, LANES, SHIFT, UNIFORM
+from engine.compiler.views import blocks, common_axes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from engine.compiler.instructions import ArrayProgram, Codes, Instruction
+
+_PLACE = 0xFFFFFFFF
+
+
+class Listing:
+    """Names for everything in a program.
+
+    `w` are the parameters, `c` the constants, `x0`, `x1` the inputs, `a1`, `a2` the results; `[4:8]` a range of them,
+    `{2x4}` its shape, `take` a gather. `*n` after a shape stands for the lanes: one for each example.
+    """
+
+    def __init__(self, program: ArrayProgram) -> None:
+        self.program = program
+        self._names = {id(made): f"a{k}" for k, made in enumerate(program.instructions, 1)}
+        self._blocks: list[tuple[int, int, str]] = [(0, program.parameters, "w")]
+        self._blocks.append((program.parameters, len(program.constants), "c"))
+        self._blocks += [(made.code, made.size, self._names[id(made)]) for made in program.instructions]
+        self._blocks += [(FIRST_INPUT + g << SHIFT, n, f"x{g}") for g, n in enumerate(program.inputs)]
+
+    def forward(self) -> Iterator[str]:
+        for made in self.program.instructions:
+            shape = "x".join(map(str, made.shape[::-1] if made.kind == "matrix" else made.shape))
+            yield f"{self._names[id(made)]}{{{shape}}}{' *n' if made.lane else ''} = {self._result(made)}"
+        yield f"return {', '.join(self.place(np.array([code])) for code in self.program.outputs)}"
+
+    def _result(self, made: Instruction) -> str:
+        if made.kind == "operation":
+            return f"{made.op.name}({', '.join(map(self.place, made.operands))})"
+        if made.kind == "reduction":
+            rows = (
+                f"{made.size} rows of unequal length"
+                if made.starts is not None
+                else f"rows of {made.operands[0].shape[1]}"
+            )
+            return f"{_factor(made.scale)}{made.op.name}({rows}: {self.place(made.operands[0])})"
+        return "".join(self._terms(made))
+
+    def _terms(self, made: Instruction) -> Iterator[str]:
+        if made.operands:
+            left, right = (self.place(codes) for codes in made.operands)
+            product = f"{left} @ {right}" if made.kind == "matrix" else f"{left} * {right}"
+            if made.starts is not None:
+                product = f"sum({made.size} rows of unequal length: {product})"
+            elif made.kind == "products" and made.operands[0].shape[1] > 1:
+                product = f"sum(rows of {made.operands[0].shape[1]}: {product})"
+            yield _factor(made.scale) + product
+        for k, (weight, codes) in enumerate(zip(made.weights, made.addends, strict=True)):
+            sign = " - " if weight < 0 else " + "
+            yield (sign if k or made.operands else sign.strip(" +")) + _factor(abs(weight)) + self.place(codes)
+
+    def place(self, codes: Codes) -> str:
+        """Where numbers lie, as a range if they lie evenly."""
+        flat = codes.ravel()
+        shape = "x".join(map(str, codes.shape)) if codes.ndim > 1 else ""
+        low, high = int(flat.min()), int(flat.max())
+        found = next((b for b in self._blocks if b[0] <= low and high < b[0] + b[1]), None)
+        ends = blocks(flat)
+        if found is None or ends is None or common_axes(len(flat), [ends]) is None:
+            names = {self._name_at(int(code)) for code in flat[:1000]}
+            return f"take({', '.join(sorted(names))}){{{shape or len(flat)}}}"
+        start, size, name = found
+        one = len(flat) == 1
+        even = one or len(ends) == 1
+        step = 0 if one else int(flat[1] - flat[0])
+        inner = (
+            ""
+            if len(flat) == size and step in (0, 1)
+            else f"[{low - start}]"
+            if one
+            else f"[{low - start}:{high - start + 1}]"
+        )
+        if even and step not in (0, 1):
+            inner = f"[{low - start}:{high - start + 1}:{step}]"
+        elif high == low and not one:
+            return f"{name}[{low - start}]"
+        spread = "" if even else f" by {common_axes(len(flat), [ends])}".replace(" by (", " as (")
+        return f"{name}{inner}{f'{{{shape}}}' if shape and not one else ''}{spread if not shape else ''}"
+
+    def _name_at(self, code: int) -> str:
+        return next(name for start, size, name in self._blocks if start <= code < start + size)
+
+    def reverse(self) -> Iterator[str]:
+        """What each instruction passes back; `d a1` is the gradient of a1."""
+        for made in reversed(self.program.instructions):
+            if not made.moves:
+                continue
+            out = f"d {self._names[id(made)]}"
+            yield from (
+                f"d {self.place(codes)} += {_factor(w)}{out}"
+                for w, codes in zip(made.weights, made.addends, strict=True)
+            )
+            if made.kind in ("matrix", "products") and made.operands:
+                left, right = map(self.place, made.operands)
+                by = (
+                    (f"{out} @ {right}.T", f"{left}.T @ {out}")
+                    if made.kind == "matrix"
+                    else (f"{out} * {right}", f"{out} * {left}")
+                )
+                yield f"d {left} += {_factor(made.scale)}{by[0]}"
+                if self._moves(made.operands[1]):
+                    yield f"d {right} += {_factor(made.scale)}{by[1]}"
+            elif made.operands:
+                texts = made.op.partials * (1 if len(made.op.partials) == len(made.operands) else len(made.operands))
+                for codes, text in zip(made.operands, texts, strict=True):
+                    if self._moves(codes):
+                        yield f"d {self.place(codes)} += {out} * ({text})"
+
+    def _moves(self, codes: Codes) -> bool:
+        program = self.program
+        spaces = codes >> SHIFT
+        if ((spaces == UNIFORM) & ((codes & _PLACE) < program.parameters)).any():
+            return True
+        starts = {made.code: made for made in program.instructions if made.moves}
+        return any(((codes >= code) & (codes < code + made.size)).any() for code, made in starts.items()) and bool(
+            (spaces <= LANES).any()
+        )
+
+
+def _factor(number: float) -> str:
+    return "" if number == 1.0 else "-" if number == -1.0 else f"{number:.6g} * "

@@ -1,0 +1,96 @@
+"""Models in plain scalar Python, for the compiler: each spells out loops over numbers, as a reader would."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import nn
+from engine import Value, functions
+from engine.functions import dot, logsumexp
+
+Numbers = Sequence[Any]
+
+
+def matrix(chance: random.Random, rows: int, columns: int, size: float = 0.08) -> list[list[Value]]:
+    return [[Value(chance.gauss(0, size)) for _ in range(columns)] for _ in range(rows)]
+
+
+def moons(examples: int, leaves: bool) -> Callable[[], Value]:
+    """A hinge loss over a whole batch, spelled in single + and *, with weight decay: micrograd's demo, 2-16-16-1."""
+    chance = random.Random(1)
+    layers = [(matrix(chance, n, m, 0.7), [Value(0.0) for _ in range(n)]) for m, n in ((2, 16), (16, 16), (16, 1))]
+    points = [[chance.gauss(0, 1), chance.gauss(0, 1)] for _ in range(examples)]
+    signs = [chance.choice((-1, 1)) for _ in points]
+
+    def score(x: Numbers) -> Value:
+        for k, (weights, biases) in enumerate(layers):
+            sums = [
+                sum((w * v for w, v in zip(row, x, strict=True)), b) for row, b in zip(weights, biases, strict=True)
+            ]
+            x = [s.relu() for s in sums] if k < 2 else sums
+        return x[0]  # type: ignore[no-any-return]
+
+    def loss() -> Value:
+        inputs = [[Value(number) for number in point] for point in points] if leaves else points
+        losses = [(1 + -sign * score(x)).relu() for sign, x in zip(signs, inputs, strict=True)]
+        everything = [p for weights, biases in layers for row in [*weights, biases] for p in row]
+        return sum(losses) * (1.0 / len(losses)) + 1e-4 * sum(p * p for p in everything)
+
+    return loss
+
+
+def classifier(sizes: Sequence[int]) -> Callable[[Numbers, Numbers], Value]:
+    """Softmax cross-entropy of a perceptron."""
+    model = nn.MLP(sizes[0], sizes[1:], "relu", seed=0)
+
+    def loss(x: Numbers, target: Numbers) -> Value:
+        scores = model(x)
+        return logsumexp(scores) - dot(target, scores)
+
+    return loss
+
+
+def transformer(width: int = 16, heads: int = 4, letters: int = 27, longest: int = 16) -> Callable[..., Value]:
+    """One causal block over a text of one-hot letters: the mean cross-entropy of the next letter."""
+    chance, each = random.Random(0), width // heads
+    letter, place, out = (matrix(chance, n, width) for n in (letters, longest, letters))
+    query, key, value, mix = (matrix(chance, width, width) for _ in range(4))
+    up, down = matrix(chance, 4 * width, width), matrix(chance, width, 4 * width)
+
+    def through(weights: Sequence[Numbers], x: Numbers) -> list[Any]:
+        return [dot(row, x) for row in weights]
+
+    def normed(x: Numbers) -> list[Any]:
+        scale = (dot(x, x) * (1 / len(x)) + 1e-5) ** -0.5
+        return [v * scale for v in x]
+
+    def attended(q: Numbers, keys: Sequence[Numbers], values: Sequence[Numbers]) -> list[Any]:
+        mixed = []
+        for start in range(0, width, each):
+            part = slice(start, start + each)
+            shares = functions.softmax([dot(q[part], k[part]) * each**-0.5 for k in keys])
+            mixed += [dot(shares, [v[j] for v in values]) for j in range(start, start + each)]
+        return mixed
+
+    def loss(text: Sequence[Numbers], targets: Sequence[Numbers]) -> Value:
+        keys: list[Numbers] = []
+        values: list[Numbers] = []
+        losses = []
+        for position, (x, target) in enumerate(zip(text, targets, strict=True)):
+            embedded = [
+                dot(x, column) + p for column, p in zip(zip(*letter, strict=True), place[position], strict=True)
+            ]
+            before = normed(embedded)
+            x = normed(before)
+            keys.append(through(key, x))
+            values.append(through(value, x))
+            x = [a + b for a, b in zip(through(mix, attended(through(query, x), keys, values)), before, strict=True)]
+            hidden = [v.relu() for v in through(up, normed(x))]
+            x = [a + b for a, b in zip(through(down, hidden), x, strict=True)]
+            scores = through(out, x)
+            losses.append(logsumexp(scores) - dot(target, scores))
+        return functions.mean(losses)
+
+    return loss

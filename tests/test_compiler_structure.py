@@ -1,0 +1,189 @@
+"""The arrays are found however they are spelled: the same matrix products, few instructions, no gathers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+from itertools import pairwise
+from operator import add
+from typing import Any
+
+import models
+import numpy as np
+import pytest
+from test_compiler import same
+
+import engine
+from engine import Value, functions
+from engine.subject import reverse
+
+Numbers = Sequence[Any]
+CHANCE = np.random.default_rng(0)
+X, TARGET = CHANCE.normal(size=(5, 6)), CHANCE.normal(size=5)
+
+
+def by_loop(w: Numbers, x: Numbers, b: Value) -> Any:
+    total = b
+    for k in range(len(w)):
+        total += w[k] * x[k]
+    return total
+
+
+def by_loop_from_a_value(w: Numbers, x: Numbers, b: Value) -> Any:
+    total = Value(0.0)
+    for weight, number in zip(w, x, strict=True):
+        total = total + number * weight
+    return total + b
+
+
+def by_helpers(w: Numbers, x: Numbers, b: Value) -> Any:
+    def product(pair: tuple[Any, Any]) -> Any:
+        return pair[0] * pair[1]
+
+    return reduce(add, map(product, zip(w, x, strict=True)), b)
+
+
+def by_halves(w: Numbers, x: Numbers, b: Value) -> Any:
+    if len(w) == 1:
+        return w[0] * x[0]
+    half = len(w) // 2
+    return (
+        by_halves(w[:half], x[:half], b) + by_halves(w[half:], x[half:], b) + (b if len(w) == 6 or len(w) == 4 else 0)
+    )
+
+
+SPELLINGS: dict[str, Callable[[Numbers, Numbers, Value], Any]] = {
+    "sum of products": lambda w, x, b: sum(a * c for a, c in zip(w, x, strict=True)) + b,
+    "dot": lambda w, x, b: functions.dot(w, x) + b,
+    "dot, the other way round": lambda w, x, b: functions.dot(x, w) + b,
+    "bias first": lambda w, x, b: b + functions.dot(w, x),
+    "sum from the bias": lambda w, x, b: sum((a * c for a, c in zip(w, x, strict=True)), b),
+    "engine's sum": lambda w, x, b: functions.sum([*[a * c for a, c in zip(w, x, strict=True)], b]),
+    "loop": by_loop,
+    "loop from a Value": by_loop_from_a_value,
+    "reversed": lambda w, x, b: sum(a * c for a, c in zip(reversed(w), reversed(x), strict=True)) + b,
+    "minus minus": lambda w, x, b: b - -functions.dot(w, x),
+    "minus of minus products": lambda w, x, b: b - sum(-a * c for a, c in zip(w, x, strict=True)),
+    "helpers": by_helpers,
+    "halves": by_halves,
+    "half of the double": lambda w, x, b: (2 * functions.dot(w, x)) / 2 + b,
+}  # fmt: skip
+
+
+def network(spell: Callable[..., Any]) -> tuple[Callable[[Numbers, Any], Any], list[Value]]:
+    """6-4-4-1, with the neurons' sums spelled that way (two widths alone would not find a transposed matrix)."""
+    layers = [
+        [([Value(v) for v in row], Value(row.sum())) for row in CHANCE.normal(size=size)]
+        for size in ((4, 6), (4, 4), (1, 4))
+    ]
+
+    def loss(x: Numbers, target: Any) -> Any:
+        for layer in layers[:-1]:
+            x = [spell(w, x, b).tanh() for w, b in layer]
+        [(w, b)] = layers[-1]
+        return functions.square(spell(w, x, b) - target)
+
+    return loss, [p for layer in layers for w, b in layer for p in (*w, b)]
+
+
+def matrices(program: Any) -> list[tuple[int, ...]]:
+    """The shapes of matrix products: left rows, length, right rows."""
+    return [(*m.operands[0].shape, len(m.operands[1])) for m in program.instructions if m.kind == "matrix"]
+
+
+@pytest.mark.parametrize("spell", SPELLINGS.values(), ids=SPELLINGS)
+def test_a_layer_is_a_matrix_product_however_it_is_spelled(spell: Callable[..., Any]) -> None:
+    loss, parameters = network(spell)
+    compiled = engine.compile(loss, backend="numpy")
+    value, gradient = compiled.value_and_grad(X, TARGET)
+    program: Any = compiled.program
+    assert matrices(program) == [(4, 6, 1), (4, 4, 1), (1, 4, 1)]
+    assert len(program.instructions) <= 8
+    assert "take" not in str(program)
+    eager = functions.mean([loss([Value(v) for v in x], y) for x, y in zip(X, TARGET, strict=True)])
+    slopes, sizes = reverse(eager, list(compiled.parameters))
+    assert same(value, eager.data)
+    assert all(same(g, t, s) for g, t, s in zip(gradient, slopes, sizes, strict=True))
+    assert set(compiled.parameters) == set(parameters)
+
+
+@pytest.mark.parametrize("spell", SPELLINGS.values(), ids=SPELLINGS)
+def test_a_whole_batch_in_python_is_the_same_matrices(
+    spell: Callable[..., Any], request: pytest.FixtureRequest
+) -> None:
+    loss, _ = network(spell)
+    rows = [[Value(v) for v in x] for x in X]
+    eager = functions.mean([loss(x, y) for x, y in zip(rows, TARGET.tolist(), strict=True)])
+    leaves = [leaf for row in rows for leaf in row]
+    compiled = engine.compile(eager, inputs=leaves, backend="numpy")
+    value, gradient = compiled.value_and_grad(X.reshape(1, -1))
+    program: Any = compiled.program
+    assert matrices(program) == [(4, 6, 5), (4, 4, 5), (1, 4, 5)]
+    assert len(program.instructions) <= (11 if "products" in request.node.callspec.id else 9)  # -w is computed once
+    slopes, sizes = reverse(eager, list(compiled.parameters))
+    assert same(value, eager.data)
+    assert all(same(g, t, s) for g, t, s in zip(gradient, slopes, sizes, strict=True))
+
+
+def agree(function: Callable[..., Any], *batch: Any) -> Any:
+    """Compiled with NumPy and Python alike; the array program."""
+    arrays = engine.compile(function, backend="numpy")
+    value, gradient = arrays.value_and_grad(*batch)
+    true, slopes = engine.compile(function, backend="python").value_and_grad(*batch)
+    assert same(value, true, 1.0)
+    size = max(map(abs, slopes))
+    assert all(same(g, t, size) for g, t in zip(gradient, slopes, strict=True))
+    return arrays.program
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_moons_in_single_additions_and_products(leaves: bool) -> None:
+    program = agree(models.moons(100, leaves))
+    assert len(program.instructions) <= 14
+    assert [shape for shape in matrices(program) if shape[1] < 100] == [(16, 2, 100), (16, 16, 100), (1, 16, 100)]
+
+
+def test_a_classifier() -> None:
+    program = agree(models.classifier([784, 64, 64, 10]), CHANCE.random((3, 784)), np.eye(10)[[1, 7, 1]])
+    assert len(program.instructions) <= 10
+    assert matrices(program) == [(64, 784, 1), (64, 64, 1), (10, 64, 1)]
+    assert "take" not in str(program)
+
+
+def test_a_transformer() -> None:
+    text = np.eye(27)[CHANCE.integers(0, 27, (2, 6))]
+    program = agree(models.transformer(), text, text[:, ::-1])
+    assert len(program.instructions) <= 34
+    assert (48, 16, 6) in matrices(program), "queries, keys and values are one product"
+    ragged = [made for made in program.instructions if made.starts is not None]
+    assert sorted((made.kind, made.op.name) for made in ragged) == [("products", "linear"), ("reduction", "logsumexp")]
+
+
+def test_a_neighbour_grid_is_views() -> None:
+    """Rosenbrock's function: x[i] and x[i + 1] are ranges of the parameters."""
+    xs = [Value(v) for v in CHANCE.normal(size=50)]
+    program = agree(lambda: functions.sum([100 * (b - a**2) ** 2 + (1 - a) ** 2 for a, b in pairwise(xs)]))
+    assert len(program.instructions) <= 9
+    assert "w[1:50]" in str(program)
+
+
+LISTING = """\
+a1{64x1} *n = w[0:50176]{64x784} @ x0{1x784} + w[50176:50240]
+a2{64} *n = relu(a1)
+a3{64x1} *n = w[50240:54336]{64x64} @ a2{1x64} + w[54336:54400]
+a4{64} *n = relu(a3)
+a5{10x1} *n = w[54400:55040]{10x64} @ a4{1x64} + w[55040:55050]
+a6{1} *n = logsumexp(rows of 10: a5{1x10})
+a7{1} *n = sum(rows of 10: a5{1x10} * x1{1x10}) - a6
+a8{1} *n = -a7
+return a8"""
+
+
+def test_one_look_shows_what_happened() -> None:
+    compiled = engine.compile(models.classifier([784, 64, 64, 10]), backend="numpy")
+    compiled(np.zeros((1, 784)), np.zeros((1, 10)))
+    program: Any = compiled.program
+    assert str(program) == LISTING
+    assert program.reverse.splitlines()[:3] == [
+        "d a7 += -d a8", "d a6 += -d a7", "d a5{1x10} += d a7 * x1{1x10}",
+    ]  # fmt: skip

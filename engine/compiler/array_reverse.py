@@ -34,8 +34,9 @@ class Reverse:
         self._cleared = [np.zeros(len(array), bool) for array in memory.gradients]
         self.calls.lines = []
         space, place = output >> SHIFT, output & _PLACE
-        self._touched[space][place] = True
-        self.calls.call(memory.gradients[space][place].fill, 1.0 / memory.gradients[space].shape[1])
+        if space <= LANES:  # else it is an input
+            self._touched[space][place] = True
+            self.calls.call(memory.gradients[space][place].fill, 1.0 / memory.gradients[space].shape[1])
         for made, kept in zip(reversed(program.instructions), reversed(forward.kept), strict=True):
             if made.moves and self._is_reached(made):
                 getattr(self, f"_{made.kind}")(made, kept)

@@ -10,7 +10,7 @@ from engine.compiler.instructions import SHIFT, ArrayProgram
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from typing import Any
 
     Array = Any
@@ -31,28 +31,27 @@ class Run:
         if of is not None:
             reverse_from = int(program.outputs[of])
             self._output = self._outputs[of]
-            self._reverse: Callable[[], None] | None = None
             self._gradient = memory.gradients[0][: program.parameters, 0]
-            if program.moving[of]:
-                Reverse(program, memory, forward, reverse_from)
-                self._reverse = calls.function(f"{title}, reverse")
+            Reverse(program, memory, forward, reverse_from)
+            self._reverse = calls.function(f"{title}, reverse")
         self.reverse_lines = calls.lines
 
-    def _compute(self, numbers: Any, inputs: Sequence[Array]) -> None:
+    def _take_in(self, numbers: Any, inputs: Sequence[Array]) -> None:
         self._numbers[:] = numbers
         for array, given in zip(self.memory.inputs, inputs, strict=True):
             array[...] = given
-        with np.errstate(all="ignore"):  # IEEE 754 answers, and nobody is warned
-            self._forward()
 
     def outputs(self, numbers: Any, inputs: Sequence[Array]) -> list[Array]:
         """For each output, its numbers for all examples: one, if it is the same for all."""
-        self._compute(numbers, inputs)
+        self._take_in(numbers, inputs)
+        with np.errstate(all="ignore"):  # IEEE 754 answers, and nobody is warned
+            self._forward()
         return [output.copy() for output in self._outputs]
 
     def value_and_grad(self, numbers: Any, inputs: Sequence[Array]) -> tuple[float, Array]:
-        self._compute(numbers, inputs)
-        if self._reverse is not None:
-            with np.errstate(all="ignore"):
-                self._reverse()
-        return float(self._output.mean()), self._gradient.copy()
+        self._take_in(numbers, inputs)
+        with np.errstate(all="ignore"):
+            self._forward()
+            self._reverse()
+            value = float(np.add.reduce(self._output)) / len(self._output)
+        return value, self._gradient.copy()

@@ -243,7 +243,12 @@ class Forward:
     def _add(self, made: Instruction, out: Array, addends: Sequence[Operand], started: bool) -> None:
         """Weighted addends onto what is there; the first are put there."""
         calls = self.calls
-        for weight, addend in zip(made.weights, addends, strict=True):
+        weights = list(made.weights)
+        if not started and len(weights) > 1 and weights[0] == 1.0 and abs(weights[1]) == 1.0:
+            first, second, *addends = addends
+            calls.call(np.add if weights[1] == 1.0 else np.subtract, first.array, second.array, out=out)
+            weights, started = weights[2:], True
+        for weight, addend in zip(weights, addends, strict=True):
             if not started and weight == 1.0:
                 calls.call(np.copyto, out, addend.array)
             elif not started:

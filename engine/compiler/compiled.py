@@ -8,6 +8,7 @@ from engine.compiler import recording
 from engine.compiler.batches import Batch, array_of
 from engine.compiler.parameters import Parameters
 from engine.compiler.plan import Plan, Settings
+from engine.compiler.scalars import evaluated
 from engine.structure import is_array
 from engine.value import Value
 
@@ -253,7 +254,8 @@ class Bound:
             drawn = [columns[-1][k].tolist() if plan.recording.random else [] for k in chosen]
         else:
             picked = plan.with_random_rows([rows[k] for k in chosen])
-            mine = plan.on_rows(picked, None)
+            numbers = plan.numbers()
+            mine = [evaluated(plan.recording.scalars, numbers, row) for row in picked]
             drawn = [row[len(rows[k]) :] for k, row in zip(chosen, picked, strict=True)]
         for k, got, random in zip(chosen, mine, drawn, strict=True):
             plan.compare(given, k, rows[k], random, got)

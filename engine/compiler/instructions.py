@@ -90,7 +90,6 @@ class ArrayProgram:
             self._lower(group)
         self.sizes = [*self._next, *inputs]
         self.outputs = codes[forms.outputs]
-        self.moving = [bool(m) for m in self._moving[forms.outputs]]
 
     def __str__(self) -> str:
         from engine.compiler.listing import Listing
@@ -164,6 +163,8 @@ class ArrayProgram:
     def _lower_matrix(self, grid: list[list[int]]) -> None:
         left = self._rows(grid[0], "left")
         right = self._rows([row[0] for row in grid], "right")
+        columns = np.argsort(right[0], kind="stable")
+        left, right = left[:, columns], right[:, columns]
         by_left, by_right = np.argsort(left[:, 0], kind="stable"), np.argsort(right[:, 0], kind="stable")
         ordered = [grid[b][a] for b in by_right for a in by_left]
         made = Instruction(

@@ -168,9 +168,10 @@ class Forms:
     def is_pending(self, i: int) -> bool:
         return i in self._pending
 
-    def parameter_order(self) -> list[int]:
-        """The parameters' numbers in the order in which they are used, level by level, products before addends.
+    def order_parameters(self) -> list[int]:
+        """Put the parameters in the order in which they are used, level by level, products before addends.
 
+        Returns their old numbers.
         In that order the weights of a layer are a matrix, and its biases a range.
         """
         numbers = {position: number for number, position in enumerate(self.parameters)}
@@ -190,7 +191,9 @@ class Forms:
             for node in level:
                 order.update(dict.fromkeys([i for i in node.addends if i in numbers]))
         order.update(dict.fromkeys(self.parameters))
-        return [numbers[i] for i in order]
+        found = [numbers[i] for i in order]
+        self.parameters = list(order)
+        return found
 
     # --- finished nodes
 

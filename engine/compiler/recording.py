@@ -81,8 +81,8 @@ class Recording:
     def __init__(self, recorded: Scalars, random: list[str], result: Tree, widths: list[int]) -> None:
         self.widths = [*widths, len(random)] if random else widths
         scalars = tidied(recorded)
-        self.scalars = with_parameters_ordered(scalars, Forms(scalars).parameter_order())
-        self.forms = Forms(self.scalars)
+        self.forms = Forms(scalars)
+        self.scalars = with_parameters_ordered(scalars, self.forms.order_parameters())
         self.random, self.result = random, result
 
 

@@ -120,6 +120,25 @@ def scalars_of(
     return program
 
 
+def evaluated(program: Scalars, parameters: Sequence[float], inputs: Sequence[float]) -> list[float]:
+    """The results for one example, operation by operation.
+
+    >>> from engine import Value
+    >>> w, x = Value(2.0), Value(3.0)
+    >>> evaluated(scalars_of([w * x + 1], [x]), [10.0], [4.0])
+    [41.0]
+    """
+    numbers: list[float] = []
+    for i, (op, operands) in enumerate(zip(program.ops, program.operands, strict=True)):
+        if op is CONSTANT:
+            numbers.append(program.numbers[i])
+        elif op in SOURCES:
+            numbers.append((inputs if op is INPUT else parameters)[operands[0]])
+        else:
+            numbers.append(_computed(op, [numbers[j] for j in operands]))
+    return [numbers[i] for i in program.outputs]
+
+
 # --- passes
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import engine
@@ -72,6 +72,9 @@ def check_program(program: Program, leaves: list[float], inputs: int, batch: int
 
     rows = [[x + 0.125 * k for x in leaves[:inputs]] for k in range(batch)]
     eager = [function([Value(x) for x in row]) for row in rows]
+    everything = [v.data for row in rows for v in program.run(FUNCTIONS, [*map(Value, row), *parameters])]
+    # the sine of a large number tells of its last bits only
+    assume(all(not math.isfinite(v) or abs(v) < 1e3 for v in everything))
     compiled = engine.compile(function, backend=backend)
     results = compiled(rows)
     for mine, true in zip(results, eager, strict=True):
@@ -88,7 +91,7 @@ def check_program(program: Program, leaves: list[float], inputs: int, batch: int
 NUMBERS = st.floats(-3.0, 3.0).map(lambda x: round(x, 3) + 0.0)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=250, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(graphs(max_ops=25, leaves=NUMBERS), st.integers(0, 4), st.integers(1, 3), st.integers(1, 3))
 def test_random_graphs(program: Program, inputs: int, batch: int, outputs: int) -> None:
     count = min(inputs, len(program.leaves))
@@ -99,7 +102,7 @@ def test_random_graphs(program: Program, inputs: int, batch: int, outputs: int) 
 EVERY = [name for name, op in OPS.items() if name != "polygamma"]
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(graphs(EVERY, max_ops=12, leaves=regime_floats()), st.integers(0, 4))
 def test_random_graphs_of_every_operation(program: Program, inputs: int) -> None:
     for backend in BACKENDS:
@@ -357,3 +360,135 @@ def test_names_that_python_or_the_program_need() -> None:
     value, gradient = compiled.value_and_grad([2.0])
     assert same(value, sum(math.log(2 * w.data) for w in ws))
     assert all(same(g, 1 / w.data, rtol=1e-14) for g, w in zip(gradient, compiled.parameters, strict=True))
+
+
+# --- backends, types, and what can be asked
+
+
+def test_what_does_not_exist() -> None:
+    for options, message in (
+        ({"backend": "cuda"}, "got 'cuda'; use 'auto'"),
+        ({"dtype": "float16"}, "got 'float16'; use 'float64'"),
+        ({"backend": "python", "dtype": "float32"}, "use backend='numpy'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            engine.compile(lambda x: x, **options)
+
+
+def test_the_costs_choose() -> None:
+    """A chain is for Python, however long; a wide layer for arrays."""
+    w = [[Value(0.01 * i + k) for i in range(40)] for k in range(40)]
+
+    def wide(x: list[Value]) -> Value:
+        return functions.sum([functions.dot(row, x).tanh() for row in w])
+
+    def deep(x: list[Value]) -> Any:
+        z: Any = 0.0
+        for _ in range(300):
+            z = (z + w[0][1] * x[0]).sin()
+        return z
+
+    batch = [[0.01 * i for i in range(40)]] * 3
+    for function, kind in ((wide, np.ndarray), (deep, list)):
+        compiled = engine.compile(function)
+        assert isinstance(compiled(batch), kind)
+        assert isinstance(compiled.value_and_grad(batch)[1], kind)
+        assert isinstance(compiled.take(), kind)
+        compiled.give_back()
+        assert ("numpy" if kind is np.ndarray else "python") in compiled.explain()
+    assert isinstance(engine.compile(deep)(np.array(batch)), np.ndarray)
+
+
+def test_an_explanation_names_matrices_rows_and_gathers() -> None:
+    ws = [Value(float(k), label=f"w{k}") for k in range(20)]
+
+    def function(x: list[Value]) -> Any:
+        layer = [functions.dot(ws[k : k + 4], x) for k in range(0, 16, 4)]
+        return functions.logsumexp(layer) * functions.logsumexp(layer[:2]) + functions.prod(
+            [layer[2], layer[0], layer[3]]
+        )
+
+    compiled = engine.compile(function, backend="numpy")
+    compiled([[1.0, 2.0, 3.0, 4.0]])
+    text = compiled.explain()
+    assert "1 of them matrix products:\n  a1{4x1} *n = w{4x4} @ x0{1x4}" in text
+    assert "logsumexp(2 rows of unequal length: take(a1){6})" in text
+    assert "no even step" in text
+    assert "asked for: numpy" in text
+
+
+def test_float32() -> None:
+    model = nn.MLP(3, [8, 1], "tanh", seed=0)
+    xs, ys = np.random.default_rng(0).normal(size=(9, 3)), np.ones(9)
+    loss = lambda x, y: functions.square(model(x)[0] - y)  # noqa: E731
+    one, two = engine.compile(loss, dtype="float32"), engine.compile(loss, backend="numpy")
+    (value, gradient), (true, slopes) = one.value_and_grad(xs, ys), two.value_and_grad(xs, ys)
+    assert one(xs, ys).dtype == gradient.dtype == np.float32
+    assert value == pytest.approx(true, rel=1e-5)
+    np.testing.assert_allclose(gradient, slopes, rtol=1e-4, atol=1e-6)
+    assert one.take().dtype == np.float32
+    one.give_back()
+    assert all(type(p) is Value for p in one.parameters)
+
+
+@both
+def test_an_example_is_a_scalar_graph(backend: str) -> None:
+    model = nn.MLP(2, [3, 1], "tanh", seed=0)
+    compiled = engine.compile(lambda x: [model(x)[0].square(), 7.0], backend=backend)
+    batch = [[1.0, 2.0], [3.0, 4.0]]
+    values = compiled(batch)
+    node = compiled.example(1)
+    assert same(node.data, float(values[1][0]))
+    assert node.parents[0].grad == node.partials[0]
+    assert all(p.grad == 0.0 for p in model.parameters())
+    assert compiled.example(-1, of=1).is_constant
+    with pytest.raises(IndexError, match="got 2; it has 2"):
+        compiled.example(2)
+    with pytest.raises(IndexError, match="of=2"):
+        compiled.example(0, of=2)
+    xs = [Value(1.0), Value(2.0)]
+    graph = engine.compile(functions.dot(xs, xs) + functions.exp(xs[0] * 2) - Value(1.0), inputs=xs, backend=backend)
+    with pytest.raises(IndexError, match="it has 0"):
+        graph.example(0)
+    results = graph([[3.0, 4.0], [0.0, 1.0]])
+    assert same(graph.example(0).data, float(results[0]))
+
+
+@both
+def test_bound_batches_keep_what_they_read(backend: str) -> None:
+    w = Value(2.0)
+    xs = np.array([1.0, 2.0])
+    bound = engine.compile(lambda x: w * x, backend=backend).bind(xs)
+    xs[:] = 0.0
+    assert list(bound()) == [2.0, 4.0]
+    w.data = 3.0
+    assert bound.value_and_grad() == (4.5, [1.5])
+
+
+def test_many_sizes_of_batches() -> None:
+    w = Value(2.0)
+    compiled = engine.compile(lambda x: w * x, backend="numpy")
+    for size in [*range(1, 14), 2, 3]:
+        assert compiled(np.ones(size)).tolist() == [2.0] * size
+
+
+@both
+def test_shared_rows_and_gathers(backend: str) -> None:
+    """Embeddings: the same parameters at several places of one instruction, in no even order."""
+    table = [[Value(0.1 * i + j) for j in range(3)] for i in range(5)]
+    order = [4, 0, 4, 2, 2, 2, 1]
+
+    def function(x: Value) -> Any:
+        picked = [table[i] for i in order]
+        scaled = [[(v * x).sin() for v in row] for row in picked]
+        return functions.sum([functions.prod(row) for row in scaled]) + functions.max(
+            [v for row in scaled for v in row]
+        )
+
+    batch = [0.3, 0.7, -0.4]
+    eager = functions.mean([function(Value(x)) for x in batch])
+    compiled = engine.compile(function, backend=backend)
+    value, gradient = compiled.value_and_grad(batch)
+    slopes, sizes = reverse(eager, list(compiled.parameters))
+    assert same(value, eager.data, 1.0)
+    assert all(same(g, t, s + 1.0) for g, t, s in zip(gradient, slopes, sizes, strict=True))

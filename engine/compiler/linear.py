@@ -68,7 +68,7 @@ class _Form:
 
     def can_be_scaled(self, factor: float) -> bool:
         if self.size() > _SHORT:
-            return factor == 1.0 or (factor == -1.0 and self.flips < _SHORT)
+            return factor == -1.0 and self.flips < _SHORT
         factors = [c * factor for c, *_ in self.products] + [c * factor for c, _ in self.terms]
         return all(_SAFE[0] < abs(c) < _SAFE[1] for c in factors)
 
@@ -145,8 +145,9 @@ class Forms:
 
     def form_of(self, i: int, factor: float = 1.0) -> _Form:
         """An operand, times a number, as a form that may be changed."""
-        if i in self._pending and self._pending[i].can_be_scaled(factor):
-            form = self._pending.pop(i)
+        form = self._pending.get(i)
+        if form is not None and (factor == 1.0 or form.can_be_scaled(factor)):
+            del self._pending[i]
             return form.scaled(factor)
         form = _Form()
         form.terms.append((factor, self.positions([i])))
@@ -207,7 +208,7 @@ class Forms:
     def _emit(self, node: Node, rank: int | None = None) -> int:
         if rank is None:
             nodes = self.nodes
-            operands = [nodes[j] for part in (node.left, node.right, node.addends) for j in set(part)]
+            operands = [nodes[j] for j in {*node.left, *node.right, *node.addends}]
             node.level = 1 + max([operand.level for operand in operands])
             node.lane = any([operand.lane for operand in operands])  # noqa: C419  # a list is quicker
             rank = _LANE if node.lane else _UNIFORM
@@ -334,7 +335,7 @@ def groups(nodes: Sequence[Node]) -> list[list[int]]:
 def _sum_of(forms: Iterable[_Form]) -> _Form:
     """The largest form takes the others in, so that a long chain costs what its parts do."""
     parts = list(forms)
-    whole = max(parts, key=_Form.size)
+    whole = parts[0] if len(parts) == 1 else max(parts, key=_Form.size)
     for part in parts:
         if part is not whole:
             whole.flips = max(whole.flips, part.flips)
@@ -361,11 +362,15 @@ def _mean(forms: Forms, operands: Sequence[int]) -> _Form:
 
 def _mul(forms: Forms, operands: Sequence[int]) -> _Form:
     x, y = operands
+    form = _Form()
+    if not (forms.is_pending(x) or forms.is_pending(y)):
+        left, right = forms.positions(operands)
+        form.products.append((1.0, [left], [right]))
+        return form
     for i, j in ((x, y), (y, x)):
         number = forms.number(j)
         if number is not None and forms.is_pending(i) and _SAFE[0] < abs(number) < _SAFE[1]:
             return forms.form_of(i, number)
-    form = _Form()
     (a, left), (b, right) = forms.factor(x), forms.factor(y)
     form.products.append((a * b, [left], [right]))
     return form

@@ -12,10 +12,12 @@ from contextlib import contextmanager
 from itertools import repeat
 from math import prod
 
+from engine import functions
 from engine.compiler.batches import Tree, flat_grid
 from engine.compiler.linear import Forms
-from engine.compiler.scalars import Scalars, scalars_of, tidied, with_parameters_ordered
+from engine.compiler.scalars import INPUT, SOURCES, Scalars, scalars_of, tidied, with_parameters_ordered
 from engine.modes import enable_grad, innermost
+from engine.ops import CONSTANT
 from engine.source_lines import calling_line
 from engine.tracing import TracingError, tracing
 from engine.value import Value, constant, operand
@@ -134,6 +136,22 @@ def record_graph(output: Any, inputs: Sequence[Value]) -> Recording:
     with collector_paused():
         result, outputs = outputs_of(output)
         return Recording(scalars_of(outputs, inputs), [], result, [len(inputs)] if inputs else [])
+
+
+def graph_of(program: Scalars, inputs: Sequence[Value]) -> list[Value]:
+    """The outputs of a program as a new graph on its parameters."""
+    nodes: list[Value] = []
+    for i, (op, operands) in enumerate(zip(program.ops, program.operands, strict=True)):
+        if op is CONSTANT:
+            nodes.append(constant(program.numbers[i]))
+        elif op in SOURCES:
+            nodes.append((inputs if op is INPUT else program.parameters)[operands[0]])
+        else:
+            size = len(operands) // len(op.operands) if op.variadic else 1
+            parts = [[nodes[j] for j in operands[k : k + size]] for k in range(0, len(operands), size)]
+            function = getattr(functions, op.name)
+            nodes.append(function(*parts) if op.variadic else function(*[node for [node] in parts]))
+    return [nodes[i] for i in program.outputs]
 
 
 def replayed(function: Callable[..., Any], batch: Batch, row: Sequence[float], random: Iterable[float]) -> Any:

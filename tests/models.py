@@ -94,3 +94,26 @@ def transformer(width: int = 16, heads: int = 4, letters: int = 27, longest: int
         return functions.mean(losses)
 
     return loss
+
+
+def lotka_volterra(steps: int) -> Callable[[], Value]:
+    """Hunters and prey after so many Runge-Kutta steps, four parameters: a narrow and deep graph."""
+    a, b, c, d = (Value(v) for v in (1.5, 1.0, 3.0, 1.0))
+    h = 0.05
+
+    def slope(x: Any, y: Any) -> tuple[Any, Any]:
+        return a * x - b * x * y, d * x * y - c * y
+
+    def loss() -> Value:
+        x: Any = Value(1.0)
+        y: Any = Value(1.0)
+        for _ in range(steps):
+            k1 = slope(x, y)
+            k2 = slope(x + h / 2 * k1[0], y + h / 2 * k1[1])
+            k3 = slope(x + h / 2 * k2[0], y + h / 2 * k2[1])
+            k4 = slope(x + h * k3[0], y + h * k3[1])
+            x = x + h / 6 * (k1[0] + 2 * k2[0] + 2 * k3[0] + k4[0])
+            y = y + h / 6 * (k1[1] + 2 * k2[1] + 2 * k3[1] + k4[1])
+        return (x - 1) ** 2 + (y - 2) ** 2  # type: ignore[no-any-return]
+
+    return loss

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """An array program with its memory, for one number of lanes and one output to go back from, or none."""
+    """An array program with its memory, for one number of lanes and one output to go back from, or none.
+
+    Attributes:
+        numbers: the array of its parameters.
+    """
 
     def __init__(self, program: ArrayProgram, lanes: int, dtype: Any, of: int | None, title: str) -> None:
         calls = Calls()
@@ -27,7 +31,8 @@ class Run:
         self.forward_lines = calls.lines
         self._forward = calls.function(f"{title}, forward")
         self._outputs = [memory.spaces[code >> SHIFT][code & 0xFFFFFFFF] for code in program.outputs]
-        self._numbers = memory.spaces[0][: program.parameters, 0]
+        self._token: object = None
+        self.numbers = memory.spaces[0][: program.parameters, 0]
         if of is not None:
             reverse_from = int(program.outputs[of])
             self._output = self._outputs[of]
@@ -36,20 +41,24 @@ class Run:
             self._reverse = calls.function(f"{title}, reverse")
         self.reverse_lines = calls.lines
 
-    def _take_in(self, numbers: Any, inputs: Sequence[Array]) -> None:
-        self._numbers[:] = numbers
-        for array, given in zip(self.memory.inputs, inputs, strict=True):
-            array[...] = given
+    def _take_in(self, numbers: Any, inputs: Sequence[Array], token: object) -> None:
+        """Copy in what is not there already: `token` stands for inputs that do not change."""
+        if numbers is not self.numbers:
+            self.numbers[:] = numbers
+        if token is None or token is not self._token:
+            for array, given in zip(self.memory.inputs, inputs, strict=True):
+                array[...] = given
+            self._token = token
 
-    def outputs(self, numbers: Any, inputs: Sequence[Array]) -> list[Array]:
+    def outputs(self, numbers: Any, inputs: Sequence[Array], token: object = None) -> list[Array]:
         """For each output, its numbers for all examples: one, if it is the same for all."""
-        self._take_in(numbers, inputs)
+        self._take_in(numbers, inputs, token)
         with np.errstate(all="ignore"):  # IEEE 754 answers, and nobody is warned
             self._forward()
         return [output.copy() for output in self._outputs]
 
-    def value_and_grad(self, numbers: Any, inputs: Sequence[Array]) -> tuple[float, Array]:
-        self._take_in(numbers, inputs)
+    def value_and_grad(self, numbers: Any, inputs: Sequence[Array], token: object = None) -> tuple[float, Array]:
+        self._take_in(numbers, inputs, token)
         with np.errstate(all="ignore"):
             self._forward()
             self._reverse()

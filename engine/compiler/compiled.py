@@ -227,10 +227,7 @@ class Compiled:
         Raises:
             RuntimeError: the function has not been called yet, or another one has taken some of the numbers.
         """
-        plan = self._known()
-        if plan.backend(self._size) == "python":
-            return self._parameters.take(list)
-        return self._parameters.take(lambda numbers: array_of(numbers, self._settings.dtype))
+        return self._parameters.take(self._known().flat)
 
     def give_back(self) -> None:
         """Move the numbers back into the Values, after `take`."""
@@ -253,6 +250,7 @@ class Bound:
     def __init__(self, plan: Plan, given: Batch) -> None:
         self._plan, self._given = plan, given
         self._arrays = plan.backend(given.size) == "numpy"
+        self._token: object = None
         self._wants_arrays = self._arrays or any(map(is_array, given.grids))
         if self._arrays:
             self._columns = given.columns(plan.settings.dtype)
@@ -263,6 +261,7 @@ class Bound:
         """The same, whatever becomes of the arrays that were given."""
         if self._arrays:
             self._columns = [column.copy() for column in self._columns]
+            self._token = None if self._plan.recording.random else self
         return self
 
     def __call__(self) -> Any:
@@ -273,14 +272,15 @@ class Bound:
         plan = self._plan
         if not self._arrays:
             return plan.on_rows(plan.with_random_rows(self._rows), None)
-        return plan.on_arrays(plan.with_random_columns(self._columns, self._given.size), self._given.size, None)
+        size = self._given.size
+        return plan.on_arrays(plan.with_random_columns(self._columns, size), size, None, self._token)
 
     def value_and_grad(self, of: int = 0) -> tuple[float, Any]:
         """The mean of an output and its gradient, with the parameters' numbers of now."""
         plan = self._plan
         if self._arrays:
             size = self._given.size
-            value, gradient = plan.on_arrays(plan.with_random_columns(self._columns, size), size, of)
+            value, gradient = plan.on_arrays(plan.with_random_columns(self._columns, size), size, of, self._token)
         else:
             rows = plan.with_random_rows(self._rows) if plan.recording.random else self._rows
             value, gradient = plan.on_rows(rows, of)

@@ -54,6 +54,7 @@ class Plan:
         self._arrays: dict[int | None, ArrayProgram] = {}
         self._runs: dict[tuple[int, int | None], Run] = {}
         self.unverified: Callable[..., Any] | None = None
+        self.latest: Run | None = None
 
     def backend(self, size: int) -> str:
         """Which executor runs a batch of so many examples."""
@@ -97,8 +98,8 @@ class Plan:
         numbers = self.numbers()
         return function(numbers if numbers.__class__ is list else numbers.tolist(), rows)
 
-    def on_arrays(self, columns: list[Any], size: int, of: int | None) -> Any:
-        """What the array program gives, for inputs of shape (examples, numbers)."""
+    def on_arrays(self, columns: list[Any], size: int, of: int | None, token: object = None) -> Any:
+        """What the array program gives, for inputs of shape (examples, numbers); `token`: see `Run`."""
         run = self._runs.get((size, of))
         if run is None:
             from engine.compiler.array_runner import Run
@@ -111,7 +112,19 @@ class Plan:
                 program, size, self.settings.dtype, None if of is None else min(of, len(program.outputs) - 1),
                 self.settings.name,
             )  # fmt: skip
-        return run.outputs(self.numbers(), columns) if of is None else run.value_and_grad(self.numbers(), columns)
+        self.latest = run
+        work = run.outputs if of is None else run.value_and_grad
+        return work(self.numbers(), columns, token)
+
+    def flat(self, numbers: list[float]) -> Any:
+        """A flat list or array with the parameters' numbers: the one that runs use, if there is one."""
+        run = self.latest
+        if run is None:
+            return numbers
+        if len(run.numbers) != len(numbers):
+            return array_of(numbers, self.settings.dtype)
+        run.numbers[:] = numbers
+        return run.numbers
 
     def with_random_rows(self, rows: Rows) -> Rows:
         """The rows, each with fresh random numbers."""

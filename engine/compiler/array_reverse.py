@@ -38,7 +38,8 @@ class Reverse:
             self._touched[space][place] = True
             self.calls.call(memory.gradients[space][place].fill, 1.0 / memory.gradients[space].shape[1])
         for made, kept in zip(reversed(program.instructions), reversed(forward.kept), strict=True):
-            if made.moves and self._is_reached(made):
+            if made.moves:
+                self._clear_rest(made)
                 getattr(self, f"_{made.kind}")(made, kept)
                 self.calls.release()
         self._cleared[UNIFORM][: program.parameters] |= ~self._touched[UNIFORM][: program.parameters]
@@ -56,14 +57,10 @@ class Reverse:
                 for start, end in runs:
                     self.calls.call(gradients[start:end].fill, 0.0)
 
-    def _is_reached(self, made: Instruction) -> bool:
-        """Whether any gradient has come to the results; those of the others are zero then."""
-        space, start = made.code >> SHIFT, made.code & _PLACE
-        touched = self._touched[space][start : start + made.size]
-        if not touched.any():
-            return False
-        self._cleared[space][start : start + made.size] |= ~touched
-        return True
+    def _clear_rest(self, made: Instruction) -> None:
+        """Results that no gradient has come to, because they depend on no parameter, have gradient zero."""
+        space, block = made.code >> SHIFT, slice(made.code & _PLACE, (made.code & _PLACE) + made.size)
+        self._cleared[space][block] |= ~self._touched[space][block]
 
     def _contribute(self, operand: Operand, make: Callable[[Array | None], Array], own_axes: int = 0) -> None:
         """Add a contribution to the operand's gradient.

@@ -191,14 +191,14 @@ class Forward:
         value = array_rule(made.op, made.op.value)
         partials = {k: array_rule(made.op, made.op.partials[k]) for k in wanted}
         work = _Elements(self.calls, names, out, [value, *partials.values()])
-        work.write(value, out)
+        work.value(value, out)
         names["z"] = out
         kept = []
         for k, partial in partials.items():
             if not isinstance(partial, (str, float)):
                 truth = partial[0] in TRUTHS
                 array: Any = np.empty(out.shape, bool if truth else memory.dtype)
-                work.write(partial, array)
+                work.value(partial, array)
             else:
                 array = partial if isinstance(partial, float) else names[partial]
             kept.append((operands[k], array))
@@ -286,7 +286,7 @@ class Forward:
         down = grid[1, 0] if len(grid) > 1 else 0
         across = grid[0, 1]
         even = bool((grid == down * np.arange(codes.shape[0])[:, None] + across * np.arange(codes.shape[1])).all())
-        even = even and (len(np.unique(flat)) == len(flat))
+        even = even and len(np.unique(flat >> SHIFT)) == 1 and len(np.unique(flat)) == len(flat)
         memory = self.memory
         if even:
             return Operand(flat, codes.shape, True, view(memory.spaces[int(flat[0]) >> SHIFT], flat, codes.shape))
@@ -350,17 +350,11 @@ class _Elements:
                 for inner in part[1:]:
                     self._count(inner)
 
-    def write(self, expression: Expression, out: Array) -> None:
-        if not isinstance(expression, tuple) or expression in self.names:
-            self.calls.call(np.copyto, out, self.value(expression))
-        else:
-            self.value(expression, out)
-
     def value(self, part: Expression, out: Array = None) -> Any:
         """The array or number of an expression, in `out` if it is given."""
         if isinstance(part, float):
             return part
-        if part in self.names:
+        if part in self.names and out is None:
             return self.names[part]
         assert isinstance(part, tuple)
         name, *inner = part

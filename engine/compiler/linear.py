@@ -243,8 +243,6 @@ class Forms:
             right = [self.constant(-factor) for factor, _, _ in addends]
             kinds.update(self._by_kind([(1.0, left, right)]))
             addends = []
-        if not kinds and not addends:
-            return self.constant(0.0)
         by_length = sorted(kinds.items(), key=lambda item: len(item[1][0]))
         lanes = any(i >= _LANE for _, i, _ in addends) or any(key[2] for key, _ in by_length)
         if lanes and by_length and not by_length[-1][0][2]:

@@ -177,19 +177,15 @@ def collector_paused() -> Iterator[None]:
 
 def _random_states() -> list[object]:
     """Of Python's and NumPy's own generators, if they are in use at all."""
-    states: list[object] = []
-    if "random" in sys.modules:
-        states.append(sys.modules["random"].getstate())
-    if "numpy.random" in sys.modules:
-        states.append(repr(sys.modules["numpy.random"].get_state()))
-    return states
+    getters = {"random": "getstate", "numpy.random": "get_state"}
+    return [repr(getattr(sys.modules[name], get)()) for name, get in getters.items() if name in sys.modules]
 
 
 def _random_error(function: Callable[..., Any], batch: Batch) -> TracingError:
     """Find the line that draws a random number, by calling the function again under watch."""
     lines: list[tuple[str, int]] = []
 
-    def watch(frame: Any, event: str, argument: Any) -> None:
+    def watch(frame: Any, event: str, argument: Any) -> None:  # pragma: no cover  # nobody traces a profiler
         drawer = getattr(argument, "__self__", None) if event == "c_call" else None
         if not lines and drawer is not None and "andom" in f"{type(drawer).__module__}.{type(drawer).__name__}":
             while frame.f_back and ("random" in frame.f_code.co_filename.rpartition("/")[2]):

@@ -492,3 +492,43 @@ def test_shared_rows_and_gathers(backend: str) -> None:
     slopes, sizes = reverse(eager, list(compiled.parameters))
     assert same(value, eager.data, 1.0)
     assert all(same(g, t, s + 1.0) for g, t, s in zip(gradient, slopes, sizes, strict=True))
+
+
+def test_an_array_is_shared_with_the_optimizer() -> None:
+    a, b = Value(2.0), Value(3.0)
+    compiled = engine.compile(
+        lambda x: functions.sum([w * v for w, v in zip((a, b), x, strict=False)]), backend="numpy"
+    )
+    narrow, wide = np.ones((2, 1)), np.ones((2, 2))
+    assert compiled(wide).tolist() == [5.0, 5.0]
+    assert compiled(narrow).tolist() == [2.0, 2.0]
+    flat = compiled.take()
+    bound = compiled.bind(wide)
+    for step in range(3):
+        flat += 1.0
+        assert bound().tolist() == [7.0 + 2 * step] * 2
+        assert bound.value_and_grad()[0] == a.data + b.data == 7.0 + 2 * step
+        assert compiled.value_and_grad(narrow)[1].tolist() == [1.0, 0.0]
+    compiled.give_back()
+    assert (a.data, b.data) == (5.0, 6.0)
+    assert compiled(wide).tolist() == [11.0, 11.0]
+    assert compiled.take().tolist() == [5.0, 6.0]
+    compiled.give_back()
+
+
+def test_a_later_batch_may_be_wrong_too() -> None:
+    compiled = engine.compile(lambda x: x[0] + x[1], backend="numpy")
+    assert compiled([[1, 2], [3, 4]]).tolist() == [3.0, 7.0]
+    assert compiled([[Value(1.0), 2], [3, True]]).tolist() == [3.0, 4.0]
+    with pytest.raises(ValueError, match="got 1 of them"):
+        compiled([[1.0, 2.0], [3.0]])
+    with pytest.raises(TypeError, match="got str 'a'"):
+        compiled([[1.0, 2.0], [3.0, "a"]])
+
+
+def test_corners_are_computed_again_by_ieee() -> None:
+    w = Value(-math.inf)
+    compiled = engine.compile(lambda x: (w * x).sigmoid() + (x * 1000.0).exp(), backend="python")
+    for _ in range(2):
+        assert compiled.value_and_grad([1.0]) == (math.inf, [0.0])
+        assert compiled([1.0]) == [math.inf]

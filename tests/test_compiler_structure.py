@@ -209,7 +209,7 @@ def windows(x: Numbers) -> Any:
 
 def crossing(x: Numbers) -> Any:
     """One operand repeats in blocks of 3, the other in blocks of 2: no axes suit both."""
-    return SUM([functions.atan2(W[i // 3], W[6 + i // 2]) * x[0] for i in range(6)])
+    return SUM([w.exp() for w in W]) * SUM([functions.atan2(W[i // 3], W[6 + i // 2]) * x[0] for i in range(6)])
 
 
 def outer(x: Numbers) -> Any:
@@ -238,7 +238,7 @@ def twice(x: Numbers) -> Any:
 
 
 def ragged(x: Numbers) -> Any:
-    lanes = [v.sin() for v in x]
+    lanes = [v.sin() * W[9] for v in x]
     sums = [functions.dot(lanes[: i + 2], [v * v for v in lanes[: i + 2]]) + W[i] for i in range(4)]
     return SUM([functions.prod(lanes[: i + 1]) * s for i, s in enumerate(sums)]) + functions.norm(
         W[:3]
@@ -275,13 +275,20 @@ def alternating(x: Numbers) -> Any:
     return total.sin() - -(-(total * 2.0) / 4.0)
 
 
+def holes(x: Numbers) -> Any:
+    """Results that depend on parameters beside others that do not, and gradients that come to every other one."""
+    waves = [(w * x[0]).sin() for w in W]
+    every = SUM([functions.maximum(waves[k], x[1]) for k in range(0, 24, 2)])
+    return every * SUM([v * k for k, v in enumerate(waves)]) + (-x[2] * 2) * W[0] + (-W[1] * 2) * (x[3] + W[2])
+
+
 def nothing(x: Numbers) -> Any:
     """Parameters that do not matter, and an output that is an input."""
     return x[0]
 
 
 AWKWARD = (convolution, windows, crossing, outer, triangle, parts, twice, ragged, weighted, mixed, scattered, long,
-           alternating, nothing)  # fmt: skip
+           alternating, holes, nothing)  # fmt: skip
 
 
 @pytest.mark.parametrize("function", AWKWARD, ids=lambda f: f.__name__)

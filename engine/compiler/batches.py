@@ -188,10 +188,8 @@ class Batch:
         for grid, shape in zip(self.grids, self.shapes, strict=True):
             try:
                 array = np.asarray(grid, dtype)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError):  # the general way says what is wrong
                 array = np.array([real(number) for number in flat_grid(grid, (self.size, *shape))], dtype)
-            if array.shape != (self.size, *shape) or (isinstance(grid, list) and array.dtype.kind not in "fiub"):
-                array = np.array(flat_grid(grid, (self.size, *shape)), dtype)
             made.append(array.reshape(self.size, -1))
         return made
 

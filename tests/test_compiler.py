@@ -512,7 +512,10 @@ def test_an_array_is_shared_with_the_optimizer() -> None:
     compiled.give_back()
     assert (a.data, b.data) == (5.0, 6.0)
     assert compiled(wide).tolist() == [11.0, 11.0]
-    assert compiled.take().tolist() == [5.0, 6.0]
+    flat = compiled.take()
+    assert flat.tolist() == [5.0, 6.0]
+    flat[0] = 1.0
+    assert compiled(wide).tolist() == [7.0, 7.0]
     compiled.give_back()
 
 

@@ -209,7 +209,9 @@ def windows(x: Numbers) -> Any:
 
 def crossing(x: Numbers) -> Any:
     """One operand repeats in blocks of 3, the other in blocks of 2: no axes suit both."""
-    return SUM([w.exp() for w in W]) * SUM([functions.atan2(W[i // 3], W[6 + i // 2]) * x[0] for i in range(6)])
+    clipped = [functions.clip(W[i], W[6 + i // 3], W[9 + i // 2]) for i in range(6)]
+    gaps = functions.prod([W[k] for k in (0, 2, 4, 7, 9, 11, 14, 16, 18, 21, 23)])
+    return SUM([w.exp() for w in W]) * SUM([v * x[0] for v in clipped]) * gaps
 
 
 def outer(x: Numbers) -> Any:

@@ -51,7 +51,7 @@ class Reverse:
         for gradients, cleared in zip(self.memory.gradients, self._cleared, strict=True):
             edges = np.flatnonzero(np.diff(np.concatenate([[False], cleared, [False]]).astype(np.int8)))
             runs = edges.reshape(-1, 2)
-            if len(runs) > 8:
+            if len(runs) > 1:
                 self.calls.call(_set_zero, gradients, np.flatnonzero(cleared))
             else:
                 for start, end in runs:
@@ -121,9 +121,6 @@ class Reverse:
 
     def _scatter(self, operand: Operand, made: Array) -> None:
         """Contributions to gathered places: sums over those that are equal, then one addition each."""
-        flat = made.reshape(len(operand.codes), -1)
-        if not np.shares_memory(flat, made):
-            self.calls.call(np.copyto, flat.reshape(made.shape), made)
         spaces = operand.codes >> SHIFT
         for space in (UNIFORM, LANES):
             where = np.flatnonzero(spaces == space)
@@ -134,7 +131,7 @@ class Reverse:
             targets, starts = np.unique(places[order], return_index=True)
             gradients = self.memory.gradients[space]
             self.calls.call(
-                _add_at_places, gradients, targets, flat, where[order], starts, int(len(targets) < len(where))
+                _add_at_places, gradients, targets, made, where[order], starts, int(len(targets) < len(where))
             )
             self._mark(space, targets, False)
 
@@ -260,7 +257,7 @@ def _set_zero(array: Array, places: Codes) -> None:
 
 
 def _add_at_places(gradients: Array, targets: Codes, made: Array, order: Codes, starts: Codes, repeated: float) -> None:
-    parts = made[order]
+    parts = made.reshape(-1, made.shape[-1])[order]
     if repeated:
         parts = np.add.reduceat(parts, starts, axis=0)
     if parts.shape[1] != gradients.shape[1]:

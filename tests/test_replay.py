@@ -208,3 +208,17 @@ def test_names_stay_distinct(labels: list[str | None], names: list[str]) -> None
     report = check_graph(functions.prod(leaves))
     assert [entry.input for entry in report.entries] == names
     assert report.ok
+
+
+def test_names_in_reports_stay_on_their_line() -> None:
+    nodes = [
+        Value(2.0, label="two\nlines"),
+        Value(3.0, label="long" * 100),
+        Value(4.0, label="w"),
+        Value(5.0, label="w"),
+    ]
+    report = str(check_graph(nodes[0] * nodes[1] + nodes[2] * nodes[3]))
+    assert len(report.splitlines()) == 5
+    assert r"two\nlines:" in report
+    assert f"{'long' * 25}...:" in report
+    assert "w (2):" in report

@@ -40,10 +40,8 @@ class tracing(Mode):
 
 
 def remember(leaf: Value) -> None:
-    """A leaf was made."""
-    mode = innermost(tracing)
-    if mode is not None:
-        mode.leaves.append(leaf)
+    """A leaf was made while tracing."""
+    innermost(tracing).leaves.append(leaf)  # type: ignore[union-attr]  # there is one
 
 
 _COMPARISON = "where(greater(x, y), a, b), maximum, minimum, clip, relu, abs, max or min of engine.functions"

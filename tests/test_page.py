@@ -411,6 +411,39 @@ def test_predicting_what_is_not_finite(show: Callable[..., Page]) -> None:
     assert page.locator("#verdict").text_content() == "#2 adds +inf to x."
 
 
+@pytest.mark.parametrize(
+    ("x", "guess", "verdict"),
+    [
+        (0.0, "5", "Not 5: "), (0.0, "inf", "Right: "), (0.0, "-inf", "Not -inf: "), (0.0, "+Infinity", "Right: "),
+        (math.nan, "nan", "Right: "), (math.nan, "what?", "Not what?: "), (math.nan, "0", "Not 0: "),
+        (1e30, "5e-16", "Right: "), (1e30, "0", "Not 0: "), (1e30, "4.9e-16", "Not 4.9e-16: "),
+        (math.inf, "0", "Right: "), (math.inf, "1e-13", "Not 1e-13: "),
+    ],
+)  # fmt: skip
+def test_a_prediction_is_judged_by_its_number(show: Callable[..., Page], x: float, guess: str, verdict: str) -> None:
+    trace = Trace(Value(x, label="x").sqrt())
+    page = show(trace, f"#step={trace.turn}")
+    page.keyboard.press("p")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.type(guess)
+    page.keyboard.press("Enter")
+    assert page.locator("#verdict").text_content() == f"{verdict}#2 adds {trace[-1].amount:+.5g} to x."
+    page.keyboard.press("ArrowLeft")
+    assert page.locator("#verdict").text_content() == "", "it was of another step"
+
+
+def test_no_name_is_taken_for_an_amount(show: Callable[..., Page]) -> None:
+    a = Value(2.0, label="a") * 3.0
+    a.label = "a = 99 on to b"
+    trace = Trace(a * a)
+    page = show(trace, f"#step={len(trace)}")
+    page.locator('svg g.node[data-nodes="0"]').click()
+    terms = page.locator("#explanation li").all_text_contents()
+    assert [term.split(" from ")[0].split()[1] for term in terms] == [
+        f"{e.amount:+.5g}" for e in trace.why(trace.nodes[0])
+    ]
+
+
 def test_playing(show: Callable[..., Page]) -> None:
     trace = small()
     for motion in ("reduce", "no-preference"):
@@ -637,7 +670,7 @@ def test_the_records_are_exact() -> None:
     assert "<" not in text
     records = json.loads(text)
     assert len(records["cards"]) == len(records["sentences"]) == len(trace) + 1
-    assert [len(event) for event in records["events"]] == [1] * trace.turn + [8] * (len(trace) - trace.turn)
+    assert [len(event) for event in records["events"]] == [1] * trace.turn + [9] * (len(trace) - trace.turn)
     assert [float(event[6]) for event in records["events"][trace.turn :]] == [e.after for e in trace.contributions]
 
 

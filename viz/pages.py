@@ -216,12 +216,23 @@ def _node(trace: Trace, cards: Cards, node: Value, sources: _Sources) -> dict[st
 
 
 def _event(cards: Cards, event: Event) -> list[Any]:
-    """The node at work; of a contribution also slot, parent, the parent's gradient before and after, and the amount."""
+    """The node at work; of a contribution also slot, parent, the parent's gradient before and after, and the amount.
+
+    Each of these numbers as it is shown, and exactly.
+    """
     node = cards.numbers[event.node] - 1
     if not isinstance(event, Contribution):
         return [node]
     before, after = _both(event.before), _both(event.after)
-    return [node, event.slot, cards.numbers[event.parent] - 1, *before, *after, repr(event.amount)]
+    return [
+        node,
+        event.slot,
+        cards.numbers[event.parent] - 1,
+        *before,
+        *after,
+        f"{event.amount:+.5g}",
+        repr(event.amount),
+    ]
 
 
 class _Table:

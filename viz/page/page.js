@@ -266,8 +266,7 @@
     parts.push(facts);
     if (!all) return [...parts, make("p", { class: "hint" }, "The backward sweep starts here.")];
     const terms = node.arrivals.slice(0, 40).map((event) => {
-      const amount = sentences[event + 1].match(/ = (\S+) on to /)?.[1] ?? "";
-      return make("li", { class: event < k ? "done" : "to-come" }, toStep(event), ` ${amount} from ${nodes[events[event][0]].equation}`,
+      return make("li", { class: event < k ? "done" : "to-come" }, toStep(event), ` ${events[event][7]} from ${nodes[events[event][0]].equation}`,
         event < k ? "" : "  (to come)");
     });
     if (all > 40) terms.push(make("li", {}, `… ${all - 40} more`));
@@ -347,6 +346,7 @@
 
   function go(to, { announce = true } = {}) {
     pending = null;
+    $("verdict").textContent = "";
     moveState(Math.min(Math.max(to, 0), last));
     draw(announce);
   }
@@ -406,12 +406,20 @@
     $("verdict").textContent = "";
   }
 
+  // As people and the engine write them: "inf", "-Infinity".
+  const toNumber = (text) => Number(text.replace(/^([+-]?)inf(inity)?$/i, "$1Infinity"));
+
+  // Within one per cent; what is zero or not finite must be told as such.
+  function isNear(text, amount) {
+    if (Number.isNaN(amount)) return text.toLowerCase() === "nan";
+    const guess = toNumber(text);
+    return guess === amount || (Number.isFinite(amount) && Math.abs(guess - amount) <= 0.01 * Math.abs(amount));
+  }
+
   function reveal() {
-    const amount = Number(events[pending][7].replace("inf", "Infinity")), text = $("answer").value.trim().replace(",", ".");
-    const [node, , parent] = events[pending];
-    const shown = sentences[pending + 1].match(/ = (\S+) on to /)?.[1] ?? String(amount);
-    const guess = text === "" ? NaN : Number(text);
-    const isRight = Object.is(guess, amount) || Math.abs(guess - amount) <= 0.01 * Math.abs(amount) + 1e-12;
+    const text = $("answer").value.trim().replace(",", ".");
+    const [node, , parent, , , , , shown, exact] = events[pending];
+    const isRight = isNear(text, toNumber(exact));
     go(pending + 1);
     const verdict = $("verdict");
     verdict.className = text === "" ? "" : isRight ? "right" : "wrong";

@@ -432,6 +432,55 @@ def test_a_prediction_is_judged_by_its_number(show: Callable[..., Page], x: floa
     assert page.locator("#verdict").text_content() == "", "it was of another step"
 
 
+def test_nothing_on_the_page_gives_a_prediction_away(show: Callable[..., Page]) -> None:
+    trace = small()
+    page = show(trace, f"#step={trace.turn}")
+    event = trace.contributions[0]
+    amount, node = f"{event.amount:+.5g}", trace.nodes.index(event.parent)
+    edge = page.locator(f'svg g.edge[data-tail="n{node + 1}"][data-slot="{event.slot}"] path').first
+    for key in ("", "p", "ArrowRight"):
+        if key:
+            page.keyboard.press(key)
+        is_told = not key
+        page.locator(f'svg g.node[data-nodes="{node}"]').dispatch_event("click")
+        assert (amount in page.locator("#explanation").inner_text()) == is_told
+        edge.dispatch_event("click")
+        assert (amount in page.locator("#explanation").inner_text()) == is_told
+        assert (amount in page.locator("#steps").inner_text()) == is_told
+    page.locator("#answer").fill("1")
+    page.keyboard.press("Enter")
+    assert amount in page.locator("#steps").inner_text()
+
+
+@pytest.mark.parametrize("name", ["nodes", "neurons"])
+def test_what_is_not_computed_yet_is_not_told(show: Callable[..., Page], name: str) -> None:
+    trace = network(5)
+    page = show(trace)
+    page.locator(f'[data-show="{name}"]').click()
+    seen = (
+        "[...document.querySelectorAll('.view:not([hidden]) :is(g.edge text, text.data, text.grad)')]"
+        ".filter(e => e.textContent.trim() && getComputedStyle(e).opacity !== '0').length"
+    )
+    said = "[...document.querySelectorAll('.view:not([hidden]) g.node')].map(e => e.ariaLabel).join()"
+    assert page.evaluate(seen) == 0
+    assert "data" not in page.evaluate(said)
+    page.evaluate(f"location.hash = '#step={trace.turn - 1}'")
+    page.locator(f'#app[data-step="{trace.turn - 1}"]').wait_for()
+    assert page.evaluate(seen) > 0
+    assert "data" in page.evaluate(said)
+    assert "grad" not in page.evaluate(said)
+
+
+def test_an_arrow_for_many_contributions_says_so(show: Callable[..., Page]) -> None:
+    trace = network(5)
+    page = show(trace, f"#step={len(trace)}")
+    page.locator('[data-show="neurons"]').click()
+    page.locator(".view:not([hidden]) g.edge.now path").first.dispatch_event("click")
+    text = page.locator("#explanation").text_content() or ""
+    assert f"This is step {len(trace)} (done)" in text
+    assert "One of 10 contributions along this arrow" in text, "5 examples, 2 inputs"
+
+
 def test_no_name_is_taken_for_an_amount(show: Callable[..., Page]) -> None:
     a = Value(2.0, label="a") * 3.0
     a.label = "a = 99 on to b"

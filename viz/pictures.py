@@ -148,7 +148,7 @@ class _Marks:
         element.set("aria-label", " ".join(" ".join((text.text or "").split()) for text in texts))
         _set_title(element, f"{len(group.nodes)} nodes" if others else self.cards.equation(first))
         for text in texts:
-            if not others and (row := _ROW.match(text.text or "")):
+            if row := _ROW.match(text.text or ""):
                 text.set("class", row[1])
 
     def _mark_arrow(self, element: Element, place: int) -> None:

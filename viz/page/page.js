@@ -77,7 +77,8 @@
       view.arrows.push(arrow);
       if (!byEnds.has(arrow.tail)) byEnds.set(arrow.tail, []);
       byEnds.get(arrow.tail).push(arrow);
-      group.addEventListener("click", () => choose(arrow.events.length ? { event: arrow.events[0] } : { node: arrow.tail.nodes[0] }));
+      group.addEventListener("click", () => choose(!arrow.events.length ? { node: arrow.tail.nodes[0] } :
+        { event: arrow.events.includes(k - 1) ? k - 1 : arrow.events[0], along: arrow.events }));
     }
     view.arrowsOf = ([node, slot, parent]) => (byEnds.get(view.boxOf[parent]) ?? []).filter((arrow) =>
       arrow.head === view.boxOf[node] && (arrow.slot === null || arrow.slot === slot));
@@ -105,7 +106,9 @@
     app.classList.toggle("forward", k < turn);
     for (const box of view.boxes) {
       const { classList } = box.group, [first] = box.nodes, isWaiting = box.nodes.every((i) => i >= k);
+      const isUnknown = box.nodes.some((i) => i >= k);
       classList.toggle("waiting", isWaiting);
+      classList.toggle("unknown", isUnknown);
       classList.toggle("now", event !== null && box.nodes.includes(event[0]));
       classList.toggle("receives", event !== null && box.nodes.includes(event[2]));
       classList.toggle("final", k >= turn && box.nodes.every((i) => nodes[i].arrivals.every((arrival) => arrival < k)));
@@ -114,10 +117,13 @@
         box.group.dataset.grad = grads[first][1];
         setRow(box.grad, "grad", k < turn ? "" : grads[first][0]);
       }
-      box.group.setAttribute("aria-label", box.lines.map((line) => line.textContent.replace(/\u00a0+/g, " ").trim()).join(" ") +
+      const said = box.lines.filter((line) => !line.classList.contains("data") || !isUnknown).filter((line) =>
+        !line.classList.contains("grad") || k >= turn);
+      box.group.setAttribute("aria-label", said.map((line) => line.textContent.replace(/\u00a0+/g, " ").trim()).join(" ") +
         (isWaiting ? ", not computed yet" : ""));
     }
     for (const arrow of view.arrows) {
+      arrow.group.classList.toggle("waiting", arrow.events.every((i) => events[i][0] >= k));
       arrow.group.classList.toggle("passed", arrow.events.length > 0 && arrow.events.every((i) => i < k));
       arrow.group.classList.toggle("now", arrow.events.includes(k - 1));
       arrow.group.classList.toggle("chosen", chosen !== null && arrow.events.includes(chosen.event));
@@ -238,15 +244,24 @@
       pane.replaceChildren(make("p", { class: "hint" }, "Choose a node or an edge in the graph."));
       return;
     }
-    pane.replaceChildren(...(chosen.node === undefined ? contribution(chosen.event) : explanation(chosen.node)),
+    pane.replaceChildren(...(chosen.node === undefined ? contribution(chosen.event, chosen.along) : explanation(chosen.node)),
       ...(chosen.box ? members(chosen.box) : []));
   }
 
-  function contribution(i) {
+  // What is to be predicted is not told before.
+  const isSecret = (event) => mode.predict && event >= k;
+  const told = (event) => (isSecret(event) ? "?" : events[event][7]);
+
+  // An arrow between boxes of several nodes stands for many.
+  function contribution(i, all) {
     const [node, , parent] = events[i];
     const when = i < k ? "done" : "to come";
-    return [make("p", { class: "equation" }, `${nodes[node].name} → ${nodes[parent].name}`),
-      make("p", {}, sentences[i + 1].replace(/^[^.]*\. /, "")), make("p", {}, `This is step `, toStep(i), ` (${when}).`)];
+    const parts = [make("p", { class: "equation" }, `${nodes[node].name} → ${nodes[parent].name}`),
+      make("p", {}, isSecret(i) ? "Not told while you predict." : sentences[i + 1].replace(/^[^.]*\. /, "")),
+      make("p", {}, `This is step `, toStep(i), ` (${when}).`)];
+    if (all.length > 1) parts.push(make("p", {}, `One of ${all.length} contributions along this arrow: steps `,
+      ...all.slice(0, 24).flatMap((event) => [toStep(event), " "]), all.length > 24 ? ` and ${all.length - 24} more.` : ""));
+    return parts;
   }
 
   function explanation(i) {
@@ -266,7 +281,7 @@
     parts.push(facts);
     if (!all) return [...parts, make("p", { class: "hint" }, "The backward sweep starts here.")];
     const terms = node.arrivals.slice(0, 40).map((event) => {
-      return make("li", { class: event < k ? "done" : "to-come" }, toStep(event), ` ${events[event][7]} from ${nodes[events[event][0]].equation}`,
+      return make("li", { class: event < k ? "done" : "to-come" }, toStep(event), ` ${told(event)} from ${nodes[events[event][0]].equation}`,
         event < k ? "" : "  (to come)");
     });
     if (all > 40) terms.push(make("li", {}, `… ${all - 40} more`));
@@ -484,7 +499,12 @@
     start: () => go(0), end: () => go(last), on: stepOn, back: () => go(k - 1),
     "node-on": () => k < last && go(afterNode()), "node-back": () => k && go(beforeNode()),
     play: () => play(timer === null),
-    predict: () => { mode.predict = toggle("predict", !mode.predict); if (!mode.predict && pending !== null) go(k); },
+    predict: () => {
+      mode.predict = toggle("predict", !mode.predict);
+      app.classList.toggle("predicting", mode.predict);
+      if (!mode.predict && pending !== null) go(k);
+      else keepingFocus(drawChosen);
+    },
     why: () => { mode.why = toggle("why", !mode.why); light(); },
     constants: () => app.classList.toggle("no-constants", !toggle("constants", !isPressed("constants"))),
     help: () => { $("help").hidden = !$("help").hidden; button("help").setAttribute("aria-expanded", String(!$("help").hidden)); },

@@ -589,15 +589,28 @@ def test_without_javascript(show: Callable[..., Page]) -> None:
     assert a.split() == ["grad", number(final[trace.nodes[0]])]
 
 
-@pytest.mark.parametrize(("width", "height"), [(1300, 900), (390, 844), (320, 600)])
+@pytest.mark.parametrize(("width", "height"), [(1300, 900), (650, 450), (390, 844), (320, 600)])
 def test_nothing_sticks_out(show: Callable[..., Page], width: int, height: int) -> None:
-    page = show(small(), "#step=9", viewport={"width": width, "height": height})
+    trace = network(2)
+    page = show(trace, f"#step={len(trace) - 9}", viewport={"width": width, "height": height})
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    for table in (".edges-scroll", "#steps"):
+        assert page.evaluate(f"(t => t.scrollWidth <= t.clientWidth)(document.querySelector('{table}'))"), table
+
+
+def test_pressed_buttons_are_told_by_more_than_colour(show: Callable[..., Page]) -> None:
+    page = show(small())
+    for name in ("predict", "constants"):
+        button = page.locator(f'[data-do="{name}"]')
+        width = "e => getComputedStyle(e).borderBottomWidth"
+        assert button.evaluate(width) == ("4px" if button.get_attribute("aria-pressed") == "true" else "1px")
 
 
 def test_printing(show: Callable[..., Page]) -> None:
     page = show(small(), "#step=9")
-    page.emulate_media(media="print")
+    page.emulate_media(media="print", color_scheme="dark")
+    ink, paper = page.evaluate("['color', 'backgroundColor'].map(name => getComputedStyle(document.body)[name])")
+    assert (ink, paper) == ("rgb(27, 31, 36)", "rgb(255, 255, 255)"), "paper is white"
     assert not page.locator(".controls").is_visible()
     assert page.locator("svg").is_visible()
     assert page.locator("#steps table").is_visible()
@@ -727,6 +740,8 @@ def test_saving(tmp_path: Path) -> None:
     page = viz.page(Trace(Value(1.0) * 2))
     assert repr(page) == '<Page of 4 steps: .save("steps.html"), .html>'
     assert page.save(tmp_path / "steps.HTML").read_text(encoding="utf-8") == page.html
+    assert repr(viz.page(Value(1.0))) == '<Page of 1 step: .save("steps.html"), .html>'
+    assert "1 step of backpropagation: 1 forward, 0 backward." in viz.page(Value(1.0)).html
     with pytest.raises(ValueError, match=r"a page is saved as \.html; got 'steps.svg'; use 'steps.html'"):
         page.save("steps.svg")
     with pytest.raises(FileNotFoundError, match="no such folder"):

@@ -22,7 +22,7 @@ from engine.events import Contribution
 from engine.ops import CONSTANT
 from viz.cards import Card, Cards, Edge, sentence
 from viz.pictures import View, views
-from viz.wording import file_name, number, shortened, visible
+from viz.wording import counted, file_name, number, shortened, visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Page:
         self.steps = steps
 
     def __repr__(self) -> str:
-        return f'<Page of {self.steps:,} steps: .save("steps.html"), .html>'
+        return f'<Page of {counted(self.steps, "step")}: .save("steps.html"), .html>'
 
     def save(self, path: str | PathLike[str]) -> Path:
         """Write the page to a file, whole or not at all.
@@ -133,9 +133,10 @@ def _html(trace: Trace, title: str | None, pictures: list[View]) -> str:
         script=script,
         views=NO_PICTURE if not pictures else "\n".join(_view(view, k > 0) for k, view in enumerate(pictures)),
         choices="\n".join(map(_choice, pictures)) if len(pictures) > 1 else "",
+        size=counted(len(trace), "step"),
         steps=len(trace),
-        forward=trace.turn,
-        backward=len(trace) - trace.turn,
+        forward=f"{trace.turn:,}",
+        backward=f"{len(trace) - trace.turn:,}",
         rows="\n".join(_table_row(cards, k) for k in range(len(trace))),
         # in a script element nothing but a `<` can end it or open a comment
         records=records.replace("<", "\\u003c"),

@@ -538,11 +538,23 @@ def test_source_and_table_lead_to_nodes_and_steps(show: Callable[..., Page]) -> 
     page = show(trace, f"#step={len(trace)}")
     current = page.locator("#source li.current")
     assert "h = a * b + a" in (current.text_content() or "")
-    page.locator("#source li button", has_text="loss = h * h").click()
-    assert page.locator("svg g.node.chosen").count() == 1
+    line = page.locator("#source li button", has_text="loss = h * h")
+    seen = []
+    for _ in range(5):
+        line.click()
+        [node] = page.locator("svg g.node.chosen").evaluate_all("boxes => boxes.map(box => Number(box.dataset.nodes))")
+        assert trace.nodes[node].source == trace.root.source
+        seen.append(node)
+    made = [k for k, node in enumerate(trace.nodes) if node.source == trace.root.source]
+    assert seen == [*made, made[0]], "each node of the line, in turn"
+    page.locator('svg g.node[data-nodes="1"]').click()
+    assert "b = Value(-3.0" in (page.locator("#source li.chosen").text_content() or "")
+    assert "made intest_page.py:" in (page.locator("#explanation").text_content() or "")
     page.locator("#steps tbody tr").nth(4).locator("button").click()
     assert at(page) == 5
-    assert page.locator('#steps tr[aria-current="step"]').count() == 1
+    rows = "rows => rows.map(row => [row.className, row.getAttribute('aria-current')])"
+    after = [("current", "step"), *[("after", None)] * (len(trace) - 5)]
+    assert [*map(tuple, page.locator("#steps tbody tr").evaluate_all(rows))] == [("", None)] * 4 + after
     table = [row.split("\t") for row in page.locator("#steps tbody").inner_text().splitlines()]
     cards = Cards(trace)
     assert [" ".join(row).split() for row in table] == [" ".join(cards.row(k)).split() for k in range(len(trace))]

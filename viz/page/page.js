@@ -213,10 +213,16 @@
 
   function choose(what) {
     chosen = what;
-    if (chosen && chosen.node !== undefined) rove(view.boxOf[chosen.node]);
     keepingFocus(drawChosen);
     drawGraph();
     light();
+    for (const item of lines.values()) item.classList.remove("chosen");
+    if (chosen?.node === undefined) return;
+    rove(view.boxOf[chosen.node]);
+    keepInView(view.boxOf[chosen.node]);
+    const item = lines.get(nodes[chosen.node].source.join(" "));
+    item?.classList.add("chosen");
+    if (item) scrollWithin($("source"), item);
   }
 
   // What was pressed may be gone afterwards: keys shall still arrive.
@@ -269,6 +275,8 @@
     const parts = [make("p", { class: "equation" }, node.equation)];
     const facts = make("dl", { class: "facts" });
     const fact = (name, ...content) => facts.append(make("dt", {}, name), make("dd", {}, ...content));
+    const { place } = cardAt(i + 1);
+    if (place) fact("made in", place);
     fact("data", i < k ? node.data[0] : "not computed yet");
     if (node.kind === "constant") {
       fact("gradient", "none: a constant");
@@ -308,17 +316,22 @@
 
   const lines = new Map(); // list items by "file line"
   function buildSource() {
-    const makers = new Map(); // the first node that each line made
-    nodes.forEach((node, i) => node.source.length && !makers.has(node.source.join(" ")) && makers.set(node.source.join(" "), i));
+    const makers = new Map(); // the nodes that each line made
+    nodes.forEach((node, i) => {
+      const place = node.source.join(" ");
+      if (place) makers.set(place, [...(makers.get(place) ?? []), i]);
+    });
     files.forEach((file, f) => {
       const items = [];
       let before = null;
       for (const [number, text] of file.lines) {
         if (before !== null && number > before + 1) items.push(make("li", { class: "gap" }, "   …"));
-        const maker = makers.get(`${f} ${number}`);
+        const made = makers.get(`${f} ${number}`) ?? [];
+        const title = made.length > 1 ? `choose the next of ${made.length} nodes made here` : `choose ${nodes[made[0]]?.name}`;
+        const next = () => choose({ node: made[(made.indexOf(chosen?.node) + 1) % made.length] });
         const code = text.trimStart(), indent = text.slice(0, text.length - code.length);
-        const item = make("li", {}, make("span", { class: "number", "aria-hidden": "true" }, `${number}`), indent, maker === undefined ? code :
-          make("button", { type: "button", title: `choose ${nodes[maker].name}`, onclick: () => choose({ node: maker }) }, code));
+        const item = make("li", {}, make("span", { class: "number", "aria-hidden": "true" }, `${number}`), indent, made.length ?
+          make("button", { type: "button", title, onclick: next }, code) : code);
         lines.set(`${f} ${number}`, item);
         items.push(item);
         before = number;
@@ -334,6 +347,7 @@
     rows.forEach((row, i) => row.cells[0].replaceChildren(toStep(i)));
   }
 
+  let placed = last; // where the rows say we are
   function drawPlaces() {
     const event = k ? events[k - 1] : null;
     for (const item of lines.values()) item.classList.remove("current");
@@ -342,12 +356,13 @@
       item?.classList.add("current");
       if (item) scrollWithin($("source"), item);
     }
-    rows.forEach((row, i) => {
-      row.classList.toggle("current", i === k - 1);
-      row.classList.toggle("after", i >= k);
-      if (i === k - 1) row.setAttribute("aria-current", "step");
-      else row.removeAttribute("aria-current");
-    });
+    // only what changes: there may be thousands
+    for (let i = Math.min(placed, k); i < Math.max(placed, k); i++) rows[i].classList.toggle("after", i >= k);
+    rows[placed - 1]?.classList.remove("current");
+    rows[placed - 1]?.removeAttribute("aria-current");
+    rows[k - 1]?.classList.add("current");
+    rows[k - 1]?.setAttribute("aria-current", "step");
+    placed = k;
     if (k) scrollWithin($("steps"), rows[k - 1]);
   }
 
@@ -471,7 +486,6 @@
     if (!matches.length) return;
     match = (match + 1) % matches.length;
     choose({ node: matches[match] });
-    keepInView(view.boxOf[matches[match]]);
     $("found").textContent = `${match + 1} of ${matches.length}: ${nodes[matches[match]].name}`;
   }
 

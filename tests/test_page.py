@@ -459,7 +459,7 @@ def test_what_is_not_computed_yet_is_not_told(show: Callable[..., Page], name: s
     page.locator(f'[data-show="{name}"]').click()
     seen = (
         "[...document.querySelectorAll('.view:not([hidden]) :is(g.edge text, text.data, text.grad)')]"
-        ".filter(e => e.textContent.trim() && getComputedStyle(e).opacity !== '0').length"
+        ".filter(e => e.textContent.trim() && getComputedStyle(e).visibility !== 'hidden').length"
     )
     said = "[...document.querySelectorAll('.view:not([hidden]) g.node')].map(e => e.ariaLabel).join()"
     assert page.evaluate(seen) == 0
@@ -563,17 +563,19 @@ def test_source_and_table_lead_to_nodes_and_steps(show: Callable[..., Page]) -> 
 # --- everybody
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(show: Callable[..., Page], scheme: str) -> None:
+@pytest.mark.parametrize("options", [{}, {"color_scheme": "dark"}, {"viewport": {"width": 390, "height": 844}}])
+@pytest.mark.parametrize("view", ["nodes", "neurons"])
+def test_axe_finds_nothing_serious(show: Callable[..., Page], view: str, options: dict[str, Any]) -> None:
     source = axe()
-    page = show(small(), color_scheme=scheme, reduced_motion="reduce", bypass_csp=True)
+    page = show(network(1), reduced_motion="reduce", bypass_csp=True, **options)
     page.evaluate(source)
-    states: list[list[str]] = [[], ["?"], ["End"], ["w"], ["p", "Home"]]
+    page.locator(f'[data-show="{view}"]').click()
+    states: list[list[str]] = [[], ["?", "/", "x", "Enter"], ["Escape", "End"], ["ArrowLeft", "w"], ["Home", "p"]]
+    states += [["ArrowRight"] * 3, ["ArrowRight"] * 40]
     for keys in states:
         for key in keys:
             page.keyboard.press(key)
-        page.locator('svg g.node[data-nodes="1"]').dispatch_event("click")
-        page.wait_for_timeout(100)
+        page.locator(".view:not([hidden]) g.node").first.dispatch_event("click")
         found = page.evaluate("axe.run().then(result => result.violations)")
         bad = [
             (v["id"], v["impact"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] in ("serious", "critical")

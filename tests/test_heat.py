@@ -180,3 +180,9 @@ def test_mistakes(color: Any, error: type[Exception], message: str) -> None:
         viz.draw(constant(1.0), color=color)
     assert message in str(caught.value)
     assert str(caught.value).count(";") >= 2
+
+
+def test_constants_are_filled_too() -> None:
+    source = viz.draw(Value(1.0) * 2, color=lambda node: node.data).source
+    assert 'style="filled,dashed"' in source
+    assert "style=dashed" in viz.draw(Value(1.0) * 2).source

@@ -136,7 +136,9 @@ class Boxes:
         if moment:
             look |= moment.box(nodes)
         if self._heat and not (moment and moment.is_waiting(nodes)):
-            look |= self._heat.look(nodes)
+            fill = self._heat.look(nodes)
+            style = {"style": "filled,dashed"} if fill and look.get("style") == "dashed" else {}
+            look |= style | fill
         return Box(self._name(k), lines, look, group.scope if self._shown.modules else ())
 
     def _look(self, group: Group) -> Attributes:

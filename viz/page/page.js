@@ -163,7 +163,7 @@
     for (const { element } of views) element.hidden = element !== view.element;
     for (const choice of app.querySelectorAll("[data-show]")) choice.setAttribute("aria-pressed", String(choice.dataset.show === name));
     rove(view.boxes[0]);
-    resize(Math.max(fitting(), 0.5)); // smaller cannot be read: then it scrolls
+    resize(Math.max(fitting(), 0.65)); // smaller cannot be read: then it scrolls
     find($("find").value);
     drawGraph();
     light();

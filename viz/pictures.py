@@ -145,8 +145,7 @@ class _Marks:
         element.set("role", "button")
         element.set("tabindex", "-1")
         texts = element.findall(f"{SVG}text")
-        element.set("aria-label", " ".join(" ".join((text.text or "").split()) for text in texts))
-        _set_title(element, f"{len(group.nodes)} nodes" if others else self.cards.equation(first))
+        _set_title(element, " ".join(" ".join((text.text or "").split()) for text in texts))
         for text in texts:
             if row := _ROW.match(text.text or ""):
                 text.set("class", row[1])

@@ -60,7 +60,7 @@
     const byName = new Map();
     for (const group of element.querySelectorAll("g.node")) {
       const box = { group, nodes: group.dataset.nodes.split(" ").map(Number), grad: group.querySelector(".grad"),
-        lines: [...group.querySelectorAll("text")] };
+        lines: [...group.querySelectorAll("text")], title: group.querySelector("title") };
       byName.set(group.dataset.box, box);
       for (const node of box.nodes) view.boxOf[node] = box;
       group.addEventListener("click", () => chooseBox(box));
@@ -119,8 +119,9 @@
       }
       const said = box.lines.filter((line) => !line.classList.contains("data") || !isUnknown).filter((line) =>
         !line.classList.contains("grad") || k >= turn);
-      box.group.setAttribute("aria-label", said.map((line) => line.textContent.replace(/\u00a0+/g, " ").trim()).join(" ") +
-        (isWaiting ? ", not computed yet" : ""));
+      // its name for those who listen, and what a pointer shows
+      box.title.textContent = said.map((line) => line.textContent.replace(/\u00a0+/g, " ").trim()).join(" ") +
+        (isWaiting ? ", not computed yet" : "");
     }
     for (const arrow of view.arrows) {
       arrow.group.classList.toggle("waiting", arrow.events.every((i) => events[i][0] >= k));

@@ -52,12 +52,14 @@ def classifier(sizes: Sequence[int]) -> Callable[[Numbers, Numbers], Value]:
     return loss
 
 
-def transformer(width: int = 16, heads: int = 4, letters: int = 27, longest: int = 16) -> Callable[..., Value]:
-    """One causal block over a text of one-hot letters: the mean cross-entropy of the next letter."""
+def transformer(tables: Any = None, width: int = 16, heads: int = 4) -> Callable[..., Value]:
+    """One causal block over a text of one-hot letters: the mean cross-entropy of the next letter.
+
+    `tables` are the weights; without them there are 27 letters and at most 16 places.
+    """
     chance, each = random.Random(0), width // heads
-    letter, place, out = (matrix(chance, n, width) for n in (letters, longest, letters))
-    query, key, value, mix = (matrix(chance, width, width) for _ in range(4))
-    up, down = matrix(chance, 4 * width, width), matrix(chance, width, 4 * width)
+    sizes = [(27, width), (16, width), (27, width), *[(width, width)] * 4, (4 * width, width), (width, 4 * width)]
+    letter, place, out, query, key, value, mix, up, down = tables or [matrix(chance, *size) for size in sizes]
 
     def through(weights: Sequence[Numbers], x: Numbers) -> list[Any]:
         return [dot(row, x) for row in weights]

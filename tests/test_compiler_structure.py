@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 from collections.abc import Callable, Sequence
 from functools import reduce
 from itertools import pairwise
@@ -16,6 +17,7 @@ from test_compiler import same
 
 import engine
 from engine import Value, functions
+from engine.compiler import array_rules
 from engine.subject import reverse
 
 Numbers = Sequence[Any]
@@ -321,3 +323,74 @@ def test_a_paused_collector_stays_paused() -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+SQUARES: dict[str, Callable[[Any], Any]] = {
+    "power": lambda v: v**2, "product": lambda v: v * v, "square": functions.square,
+    "dot": lambda v: functions.dot([v], [v]),
+}  # fmt: skip
+
+
+def test_a_square_is_a_product_however_it_is_spelled() -> None:
+    xs = [Value(v) for v in CHANCE.normal(size=50)]
+    texts = set()
+    for square in SQUARES.values():
+        program = agree(
+            lambda square=square: functions.sum([square(a - 1) + 3 * square(b - a) for a, b in pairwise(xs)])
+        )
+        texts.add(str(program))
+    [text] = texts
+    assert (text.count("@"), len(text.splitlines())) == (2, 5)
+
+
+def test_rows_times_themselves_and_each_other() -> None:
+    rows = [[Value(v) for v in row] for row in CHANCE.normal(size=(3, 4))]
+    agree(lambda x: functions.sum([functions.dot(a, b) * x for a in rows for b in rows]), [1.5, -2.0])
+    agree(lambda x: functions.sum([functions.dot(a, a) * x for a in rows]), [1.5, -2.0])
+    agree(
+        lambda x: functions.dot(rows[0], rows[0]) * functions.dot([x, x * rows[0][0]], [x, x * rows[0][0]]), [1.5, 2.0]
+    )
+
+
+def test_a_batch_of_one() -> None:
+    text = np.eye(27)[CHANCE.integers(0, 27, (1, 6))]
+    agree(models.transformer(), text, text[:, ::-1])
+    agree(models.classifier([6, 5, 4]), X[:1], np.eye(4)[:1])
+
+
+@pytest.mark.parametrize("scores", [
+    [1.0, 2.0, 3.0], [-40.0, 0.0, -50.0], [-1.0, -1.5, -1.2], [1e308, -1e308, 0.0], [800.0, 800.0, -800.0],
+    [np.inf, 0.0, 1.0], [-np.inf, 2.0, 1.0], [-np.inf] * 3, [np.nan, 1.0, 2.0],
+])  # fmt: skip
+def test_logsumexp_keeps_its_digits(scores: list[float]) -> None:
+    """Alone in its batch, and beside an example that is computed the quick way."""
+    offset = Value(0.0)
+
+    def loss(x: Numbers) -> Any:
+        return functions.logsumexp([v + offset for v in x])
+
+    for batch in ([scores], [scores, [5.0, 6.0, 7.0]]):
+        true, [slope] = engine.compile(loss, backend="python").value_and_grad(batch)
+        value, [got] = engine.compile(loss, backend="numpy").value_and_grad(batch)
+        np.testing.assert_allclose([value, got], [true, slope], 1e-13, 0.0)
+
+
+def test_scattered_constants_are_brought_together_once() -> None:
+    compiled = engine.compile(models.moons(100, leaves=False), backend="numpy")
+    compiled.value_and_grad()
+    text, lines = str(compiled.program), compiled._last.latest.forward_lines  # type: ignore[union-attr]
+    taken = sum(line.startswith("take") for line in lines)
+    assert text.count("take(c)") > 0
+    assert taken == 2  # of four: one is of constants, one of neighbours
+
+
+@pytest.mark.parametrize("scipy", [True, False])
+def test_error_functions_with_and_without_scipy(scipy: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if scipy:
+        pytest.importorskip("scipy")
+    else:
+        monkeypatch.setattr(array_rules, "find_spec", lambda name: None)
+    xs, out = np.array([-30.0, -1.0, -1e-300, 0.0, 0.3, 2.0, 10.0, 26.0, np.inf, np.nan]), np.empty(10)
+    for name in ("erf", "erfc"):
+        array_rules._of_each(name)(xs, out=out)
+        np.testing.assert_allclose(out, [getattr(math, name)(x) for x in xs], 1e-13, 0.0)

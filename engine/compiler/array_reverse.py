@@ -11,6 +11,7 @@ import numpy as np
 
 from engine.compiler.array_source import Calls, Forward, Memory, Operand
 from engine.compiler.instructions import LANES, SHIFT, UNIFORM, ArrayProgram, Instruction
+from engine.compiler.linear import LINEAR
 from engine.compiler.views import free_axes, view
 
 TYPE_CHECKING = False
@@ -156,10 +157,11 @@ class Reverse:
             self._contribute(operand, self._times(upstream, partial, operand.axes))
 
     def _scaled_upstream(self, made: Instruction, upstream: Array) -> Array:
-        if made.scale == 1.0:
+        scale = made.scale * (2.0 if _is_square(made) else 1.0)
+        if scale == 1.0:
             return upstream
         scaled = self.calls.temporary(upstream.shape, self.memory.dtype)
-        self.calls.call(np.multiply, upstream, made.scale, out=scaled)
+        self.calls.call(np.multiply, upstream, scale, out=scaled)
         return scaled
 
     def _addends(self, made: Instruction, addends: list[Operand]) -> None:
@@ -188,7 +190,8 @@ class Reverse:
             upstream = self._scaled_upstream(made, self.memory.result(made, outer, gradient=True))
             upstream = upstream.reshape(*outer, *[1] * (len(left.axes) - len(outer)), -1)
         self._contribute(left, self._times(upstream, right.array, left.axes))
-        self._contribute(right, self._times(upstream, left.array, right.axes))
+        if not _is_square(made):
+            self._contribute(right, self._times(upstream, left.array, right.axes))
 
     def _matrix(self, made: Instruction, kept: tuple[Operand, Operand, list[Operand]]) -> None:
         left, right, addends = kept
@@ -201,8 +204,8 @@ class Reverse:
             if out is None:
                 out = calls.temporary((*left.axes, 1), dtype)
             table = out[..., 0]
-            if not made.lane:
-                calls.call(np.matmul, upstream[..., 0].T, right.array[..., 0], out=table)
+            if upstream.shape[-1] == 1:
+                _multiply_matrices(calls, upstream[..., 0].T, right.array[..., 0], table)
             elif rows == 1:
                 calls.call(np.matmul, upstream[0], right.array[0].T, out=table)
             else:
@@ -214,8 +217,8 @@ class Reverse:
         def to_right(out: Array | None) -> Array:
             if out is None:
                 out = calls.temporary((*right.axes, upstream.shape[-1]), dtype)
-            if not made.lane:
-                calls.call(np.matmul, upstream[..., 0], a, out=out[..., 0])
+            if upstream.shape[-1] == 1:
+                _multiply_matrices(calls, upstream[..., 0], a, out[..., 0])
             elif rows == 1:
                 calls.call(np.matmul, a.T, upstream[0], out=out[0])
             else:
@@ -223,7 +226,8 @@ class Reverse:
             return out
 
         self._contribute(left, to_left)
-        self._contribute(right, to_right)
+        if not _is_square(made):
+            self._contribute(right, to_right)
 
     def _reduction(self, made: Instruction, kept: tuple[Operand, Any]) -> None:
         operand, partials = kept
@@ -250,6 +254,19 @@ class Reverse:
             return out
 
         self._contribute(operand, make)
+
+
+def _multiply_matrices(calls: Calls, left: Array, right: Array, out: Array) -> None:
+    """A matrix product; an outer product is quicker by broadcasting."""
+    calls.call(np.multiply if left.shape[1] == 1 else np.matmul, left, right, out=out)
+
+
+def _is_square(made: Instruction) -> bool:
+    """Whether it multiplies rows with themselves: then both factors get one contribution, twice as large."""
+    if len(made.operands) != 2 or (made.kind == "matrix" and len(made.operands[0]) > 1):
+        return False
+    left, right = made.operands
+    return made.op is LINEAR and bool(np.array_equal(left, right))
 
 
 def _set_zero(array: Array, places: Codes) -> None:

@@ -5,6 +5,9 @@ Element-wise rules become calls with `out=`; rules over rows work on segments, o
 
 from __future__ import annotations
 
+from importlib import import_module
+from importlib.util import find_spec
+
 import numpy as np
 
 from engine.floats import IEEE
@@ -32,11 +35,14 @@ TRUTHS = {"less", "less_equal", "greater", "greater_equal", "equal", "not_equal"
 
 
 def _of_each(name: str) -> Callable[..., Any]:
-    """A function that NumPy lacks, number by number."""
-    function = np.vectorize(IEEE[name], otypes=[float])
+    """A function that NumPy lacks: SciPy's if that is installed, else number by number."""
+    found: list[Callable[..., Any]] = []
 
     def call(*arguments: Any, out: Any) -> None:
-        out[...] = function(*arguments)
+        if not found:
+            scipy = name in ("erf", "erfc") and find_spec("scipy")
+            found.append(getattr(import_module("scipy.special"), name) if scipy else np.vectorize(IEEE[name], [float]))
+        out[...] = found[0](*arguments)
 
     return call
 
@@ -119,6 +125,15 @@ class Segments:
         tail *= others  # the largest itself counts as 1: what is far below it must not be lost beside it
         ties = self.lengths - self.sum(others)
         return np.where(np.isfinite(peak), peak + np.log1p(self.sum(tail) + (ties - 1.0)), peak)
+
+    def softmax(self, x: Any, z: Any, p: Any) -> bool:
+        """Put logsumexp into z and its partials into p; whether that was accurate: near 0 digits would be missing."""
+        peak = self.max(x)
+        np.exp(np.subtract(x, self.spread(peak), out=p), out=p)
+        total = self.sum(p)
+        np.divide(p, self.spread(total), out=p)
+        np.add(np.log(total, out=total), peak, out=z)
+        return bool(np.absolute(z).min() > 0.5)  # no number is not either
 
     def norm(self, x: Any) -> Any:
         size = np.abs(x)

@@ -146,6 +146,9 @@ class Memory:
         spaces = flat >> SHIFT
         lanes = max(self.spaces[space].shape[1] for space in np.unique(spaces))
         array = np.zeros((len(flat), lanes), self.dtype)
+        if self._are_constants(flat):
+            array[:] = self.spaces[UNIFORM][flat]
+            return array
         for space in np.unique(spaces):
             where = np.flatnonzero(spaces == space)
             places = flat[where] & 0xFFFFFFFF
@@ -154,6 +157,10 @@ class Memory:
             else:
                 self.calls.call(_copy_to_places, array, where, self.spaces[space], places)
         return array
+
+    def _are_constants(self, codes: Codes) -> bool:
+        first = self.program.parameters
+        return bool(((codes >= first) & (codes < first + len(self.program.constants))).all())
 
 
 def _without_last(axes: Axes, count: int) -> Axes:
@@ -268,7 +275,7 @@ class Forward:
         addends = memory.operands(made.addends) if made.addends else []
         out = memory.result(made, made.shape)
         a = left.array[..., 0]
-        if not made.lane:
+        if out.shape[-1] == 1:
             calls.call(np.matmul, right.array[..., 0], a.T, out=out[..., 0])
         elif rows == 1:
             calls.call(np.matmul, a, right.array[0], out=out[0])
@@ -309,7 +316,8 @@ class Forward:
         rule = row_source(made.op, made.op.value)
         partial = row_source(made.op, made.op.partials[0])
         names = {"x": self._flat(operand).reshape(rows), "z": out, "s": segments, "p": kept}
-        text = f"lambda x, z, s, p: (np.copyto(z, {rule})" + (
+        quick = "s.softmax(x, z, p) or " if made.op.name == "logsumexp" and keeps else ""
+        text = f"lambda x, z, s, p: {quick}(np.copyto(z, {rule})" + (
             f", np.copyto(p, {partial}))" if kept is not None else ",)"
         )
         work = eval(text, {"np": np})

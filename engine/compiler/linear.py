@@ -184,7 +184,7 @@ class Forms:
         by_level.pop(0, None)
         for _, level in sorted(by_level.items()):
             for node in level:
-                if node.left == node.right:  # squares of all parameters are not what should order them
+                if node.left == node.right and len(node.left) > 1:  # squares of all parameters should not order them
                     continue
                 order.update(dict.fromkeys([i for i in node.left if i in numbers]))
                 if node.right:
@@ -359,17 +359,18 @@ def _mean(forms: Forms, operands: Sequence[int]) -> _Form:
 
 
 def _mul(forms: Forms, operands: Sequence[int]) -> _Form:
-    x, y = operands
+    x, y = operands[0], operands[-1]  # of a square they are one
     form = _Form()
     if not (forms.is_pending(x) or forms.is_pending(y)):
-        left, right = forms.positions(operands)
+        left, right = forms.positions([x, y])
         form.products.append((1.0, [left], [right]))
         return form
     for i, j in ((x, y), (y, x)):
         number = forms.number(j)
         if number is not None and forms.is_pending(i) and _SAFE[0] < abs(number) < _SAFE[1]:
             return forms.form_of(i, number)
-    (a, left), (b, right) = forms.factor(x), forms.factor(y)
+    a, left = forms.factor(x)
+    b, right = forms.factor(y) if x != y else (a, left)
     form.products.append((a * b, [left], [right]))
     return form
 
@@ -396,4 +397,5 @@ def _dot(forms: Forms, operands: Sequence[int]) -> _Form:
 
 _RULES = {
     "add": _add, "sub": _sub, "neg": _neg, "sum": _add, "mean": _mean, "mul": _mul, "div": _div, "dot": _dot,
+    "square": _mul,
 }  # fmt: skip

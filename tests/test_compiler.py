@@ -535,3 +535,23 @@ def test_corners_are_computed_again_by_ieee() -> None:
     for _ in range(2):
         assert compiled.value_and_grad([1.0]) == (math.inf, [0.0])
         assert compiled([1.0]) == [math.inf]
+
+
+@pytest.mark.parametrize("backend", ["numpy", "python"])
+def test_a_sum_times_a_number_however_it_is_spelled(backend: str) -> None:
+    weights = [Value(0.1 * k + 0.3) for k in range(5)]
+    spellings = [
+        lambda x: functions.dot([(w * x).tanh() for w in weights], [3.0] * 5),
+        lambda x: functions.sum([3.0 * (w * x).tanh() for w in weights]),
+        lambda x: 3.0 * functions.sum([(w * x).tanh() for w in weights]),
+        lambda x: functions.dot(weights, [3.0] * 5) * x,
+        lambda x: functions.dot([w.exp() for w in weights], [3.0] * 5) * x,
+    ]
+    for spelling in spellings:
+        value, gradient = engine.compile(spelling, backend=backend).value_and_grad([1.0, 2.0])
+        for w in weights:
+            w.grad = 0.0
+        mean = (spelling(Value(1.0)) + spelling(Value(2.0))) / 2
+        mean.backward()
+        assert value == pytest.approx(mean.data, rel=1e-12)
+        assert list(gradient) == pytest.approx([w.grad for w in weights], rel=1e-12)

@@ -461,7 +461,7 @@ def test_what_is_not_computed_yet_is_not_told(show: Callable[..., Page], name: s
         "[...document.querySelectorAll('.view:not([hidden]) :is(g.edge text, text.data, text.grad)')]"
         ".filter(e => e.textContent.trim() && getComputedStyle(e).visibility !== 'hidden').length"
     )
-    said = "[...document.querySelectorAll('.view:not([hidden]) g.node')].map(e => e.querySelector('title').textContent).join()"
+    said = "[...document.querySelectorAll('.view:not([hidden]) g.node title')].map(e => e.textContent).join()"
     assert page.evaluate(seen) == 0
     assert "data" not in page.evaluate(said)
     page.evaluate(f"location.hash = '#step={trace.turn - 1}'")

@@ -107,6 +107,17 @@ def test_the_gallery_is_made_and_shown(tmp_path: Path) -> None:
     assert made.keys() | {"page.png"} == committed.keys() == set(shown)
     assert all(b"<svg" in picture for name, picture in made.items() if name != "page.png")
     assert max(committed.values()) < 150_000
+    for name in drawn:
+        stored = (ROOT / "demos" / "gallery" / name).read_text(encoding="utf-8")
+        assert words(stored) == words(made[name].decode()), f"run python demos/gallery.py --output demos/gallery {name}"
+
+
+def words(picture: str) -> list[str]:
+    """What a picture says, whatever Graphviz laid it out, and the page around it; exact numbers are the machine's."""
+    svgs = re.findall(r"<svg.*?</svg>", picture, re.DOTALL)
+    said = sorted(text for svg in svgs for text in re.findall(r">([^<>]+)</text>", svg))
+    around = re.sub(r"<svg.*?</svg>|<script type.*?</script>", "", picture, flags=re.DOTALL)
+    return [*said, around if "<html" in picture else ""]
 
 
 def test_a_demo_that_fails_says_so(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from test_ops import test_partials_equal_finite_differences as check_operation
 from engine import OPS, Value, differentiate, functions, value
 from engine.generate import method_names
 from engine.graph import topological_order
+from engine.rules import evaluator
 
 
 @cache
@@ -56,14 +57,14 @@ def check_graphs() -> None:
 def wrong_rule(patch: pytest.MonkeyPatch, name: str, *partials: str) -> Iterator[None]:
     """Another partial in the table, in everything that is generated from it."""
     op = OPS[name]
+    for method in method_names(op):  # looking one up makes it: before the rule is wrong, to have it again afterwards
+        patch.setattr(Value, method, value._Method(op, method))
     patch.setattr(op, "partials", partials)
     patch.setattr("engine.rules._evaluators", {})
-    for method in method_names(op):
-        patch.setattr(Value, method, value._Method(op, method))
-    if name in vars(functions):
-        patch.delitem(vars(functions), name)
+    vars(functions).pop(name, None)  # made when first asked for, wrong here and right again afterwards
     yield
     patch.undo()
+    vars(functions).pop(name, None)
 
 
 def edges(node: Value) -> list[tuple[Value, float]]:
@@ -300,6 +301,18 @@ def test_a_wrong_engine(plant: Callable[..., object], expected: str, monkeypatch
     caught = caught_by(["add", "mul", "div", "tanh", "relu", "dot", "sum", "exp"])
     monkeypatch.undo()
     assert caught == expected
+
+
+@pytest.mark.parametrize("name", sorted({row[0] for row in RULES}))
+def test_a_rule_is_right_again(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    partials = next(row[1] for row in RULES if row[0] == name)
+    with wrong_rule(monkeypatch, name, *partials):
+        caught_by([name])
+    op = OPS[name]
+    if not op.variadic:
+        numbers = [0.3 * (k + 1) for k in range(len(op.operands))]
+        node = getattr(functions, name)(*map(Value, numbers))
+        assert list(node.partials) == list(evaluator(op)(*numbers)[1])
 
 
 def test_nothing_stays_planted() -> None:

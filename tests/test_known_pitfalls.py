@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from planting import wrong_rule
 
-from engine import OPS, Value, functions, no_grad, value
+from engine import OPS, Value, no_grad
 from engine.graph import topological_order
 from engine.rules import evaluator
 
@@ -414,16 +415,9 @@ def test_a_wrong_rule_is_noticed_by_finite_differences(
     """The per-operation test of test_ops.py, on a table with a mistake in it, must fail."""
     from test_ops import test_partials_equal_finite_differences as check
 
-    op = OPS[name]
-    check(op)
-    monkeypatch.setattr(op, "partials", partials)
-    monkeypatch.setattr("engine.rules._evaluators", {})
-    for method in value.method_names(op):
-        monkeypatch.setattr(Value, method, value._Method(op, method))
-    if name in functions.__dict__:
-        monkeypatch.delitem(functions.__dict__, name)
-    with pytest.raises(AssertionError):
-        check(op)
+    check(OPS[name])
+    with wrong_rule(monkeypatch, name, *partials), pytest.raises(AssertionError):
+        check(OPS[name])
 
 
 def test_planted_rules_are_gone() -> None:

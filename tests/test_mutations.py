@@ -8,17 +8,16 @@ the test plants the bug and demands exactly that.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import pytest
 from dags import Dag, dags
+from planting import wrong_rule
 from test_ops import test_partials_equal_finite_differences as check_operation
 
 from engine import OPS, Value, differentiate, functions, value
-from engine.generate import method_names
 from engine.graph import topological_order
 from engine.rules import evaluator
 
@@ -51,20 +50,6 @@ def check_graphs() -> None:
 
 
 # --- planting
-
-
-@contextmanager
-def wrong_rule(patch: pytest.MonkeyPatch, name: str, *partials: str) -> Iterator[None]:
-    """Another partial in the table, in everything that is generated from it."""
-    op = OPS[name]
-    for method in method_names(op):  # looking one up makes it: before the rule is wrong, to have it again afterwards
-        patch.setattr(Value, method, value._Method(op, method))
-    patch.setattr(op, "partials", partials)
-    patch.setattr("engine.rules._evaluators", {})
-    vars(functions).pop(name, None)  # made when first asked for, wrong here and right again afterwards
-    yield
-    patch.undo()
-    vars(functions).pop(name, None)
 
 
 def edges(node: Value) -> list[tuple[Value, float]]:

@@ -138,7 +138,7 @@ def shortened(text: str, limit: int) -> str:
 def file_name(path: str) -> str:
     """What a source file is called: its name without folders; `cell` for a notebook's, whose files are numbers.
 
-    >>> file_name("demos/xor.py"), file_name("/tmp/ipykernel_19582/2832812818.py"), file_name("<stdin-3>")
+    >>> file_name("demos/xor.py"), file_name("ipykernel_19582/2832812818.py"), file_name("<stdin-3>")
     ('xor.py', 'cell', '<stdin-3>')
     """
     *folders, name = path.replace("\\", "/").split("/")

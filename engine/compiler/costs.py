@@ -5,7 +5,7 @@ The constants were measured on one machine (see tests/benchmarks/bench_compiler.
 
 from __future__ import annotations
 
-from engine.compiler.linear import groups
+from engine.compiler.grouping import groups
 from engine.compiler.scalars import INPUT, SOURCES
 
 TYPE_CHECKING = False

@@ -10,7 +10,8 @@ from itertools import chain
 
 import numpy as np
 
-from engine.compiler.linear import LINEAR, Forms, groups
+from engine.compiler.grouping import groups
+from engine.compiler.linear import LINEAR, Forms
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from engine.value import Value, constant
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from engine.compiler import Compiled, TracingError, compile, random_input
+    from engine.compiler import Compiled, TracingError, compile, drawing_from, random_input
     from engine.gradcheck import (
         GradientError,
         GradientReport,
@@ -35,12 +35,12 @@ validate()
 __all__ = [
     "OPS", "AnomalyError", "Compiled", "GradientError", "GradientReport", "GradientWarning", "Op", "Trace",
     "TracingError", "Value", "assert_gradients", "check_gradients", "compile", "constant", "detect_anomaly",
-    "differentiate", "enable_grad", "functions", "grad", "hessian", "hvp", "jacobian", "jvp", "label", "no_grad",
-    "random_input", "record_source", "value_and_grad", "vjp",
+    "differentiate", "drawing_from", "enable_grad", "functions", "grad", "hessian", "hvp", "jacobian", "jvp", "label",
+    "no_grad", "random_input", "record_source", "value_and_grad", "vjp",
 ]  # fmt: skip
 
 _LATER = {"Trace": "engine.stepping"} | dict.fromkeys(
-    ("Compiled", "TracingError", "compile", "random_input"), "engine.compiler"
+    ("Compiled", "TracingError", "compile", "drawing_from", "random_input"), "engine.compiler"
 )
 
 

@@ -326,6 +326,38 @@ def test_random_inputs_are_fresh_and_seeded(backend: str) -> None:
         engine.random_input("cauchy")
 
 
+@pytest.mark.parametrize("size", [1, 5, 700])
+def test_random_inputs_are_the_same_however_they_are_drawn(size: int) -> None:
+    """Eagerly, in Python and in arrays, call after call; and the generators are left alike."""
+
+    def noisy(x: Value) -> Any:
+        return [x * engine.random_input("normal"), x + engine.random_input(), engine.random_input("normal")]
+
+    generators = [random.Random(3) for _ in range(3)]
+    python, arrays = (
+        engine.compile(noisy, seed=generator, backend=backend)
+        for generator, backend in zip(generators, BACKENDS, strict=False)
+    )
+    for _ in range(3):
+        with engine.drawing_from(generators[2]):
+            rows = [noisy(Value(2.0)) for _ in range(size)]
+        eager = [[float(v) for v in row] for row in rows]
+        np.testing.assert_allclose(python(np.full(size, 2.0)), eager, rtol=1e-14)
+        np.testing.assert_allclose(arrays(np.full(size, 2.0)), eager, rtol=1e-13)
+    assert len({generator.random() for generator in generators}) == 1
+
+
+def test_generators_have_a_state() -> None:
+    for wrong in (3, random.SystemRandom()):
+        with (
+            pytest.raises(TypeError, match="come from a random.Random; got .*; use random.Random"),
+            engine.drawing_from(wrong),
+        ):  # type: ignore[arg-type]
+            pass
+    with pytest.raises(TypeError, match=r"come from a random.Random"):
+        engine.compile(lambda x: x, seed=random.SystemRandom())
+
+
 def test_the_source_is_the_program_one_would_write() -> None:
     w, b = Value(1.0, label="w"), Value(2.0, label="b")
     compiled = engine.compile(lambda x: (w * x + b).exp() * functions.square(w))

@@ -40,8 +40,8 @@ def test_public_names() -> None:
     assert set(engine.__all__) == {
         "OPS", "AnomalyError", "Compiled", "GradientError", "GradientReport", "GradientWarning", "Op", "Trace",
         "TracingError", "Value", "assert_gradients", "check_gradients", "compile", "constant", "detect_anomaly",
-        "differentiate", "enable_grad", "functions", "grad", "hessian", "hvp", "jacobian", "jvp", "label", "no_grad",
-        "random_input", "record_source", "value_and_grad", "vjp",
+        "differentiate", "drawing_from", "enable_grad", "functions", "grad", "hessian", "hvp", "jacobian", "jvp",
+        "label", "no_grad", "random_input", "record_source", "value_and_grad", "vjp",
     }  # fmt: skip
     assert set(nn.__all__) == {"MLP", "SGD", "Layer", "Module", "Neuron", "initializers", "mse"}
     assert set(viz.__all__) == {"Diagram", "Page", "card", "debug", "draw", "page", "plots", "steps", "tree"}

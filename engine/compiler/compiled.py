@@ -10,6 +10,7 @@ from engine.compiler.batches import Batch, array_of
 from engine.compiler.explanation import explain
 from engine.compiler.parameters import Parameters
 from engine.compiler.plan import Plan, Settings
+from engine.compiler.randomness import checked_generator
 from engine.compiler.scalars import evaluated
 from engine.structure import is_array
 from engine.value import Value
@@ -32,7 +33,7 @@ def compile(
     inputs: Sequence[Value] | None = None,
     backend: str = "auto",
     dtype: str = "float64",
-    seed: int | None = None,
+    seed: int | Random | None = None,
 ) -> Compiled:
     """Compile a function of one example, or a graph, for whole batches.
 
@@ -46,7 +47,7 @@ def compile(
         inputs: of a graph, the leaves whose numbers each call gives; the other leaves are parameters.
         backend: "numpy" for array programs, "python" for straight-line Python, "auto" for what the costs say.
         dtype: "float64", or "float32", which takes NumPy.
-        seed: makes `random_input` reproducible.
+        seed: makes `random_input` reproducible: a number, or a generator to draw from.
 
     >>> w, b = Value(2.0), Value(0.5)
     >>> loss = compile(lambda x, y: (w * x + b - y).square())
@@ -56,7 +57,8 @@ def compile(
     (0.25, [1.5, 1.0])
     """
     name = getattr(function, "__name__", "graph")
-    return Compiled(function, inputs, Settings(backend, dtype, Random(seed), name))
+    generator = checked_generator(seed) if isinstance(seed, Random) else Random(seed)
+    return Compiled(function, inputs, Settings(backend, dtype, generator, name))
 
 
 class Compiled:
@@ -201,11 +203,15 @@ class Compiled:
         self._last, self._size, self._given = plan, given.size, given
         bound = Bound(plan, given)
         if plan.unverified is not None:
+            generator = self._settings.random
+            before = generator.getstate()
             try:
                 bound.verify()
             except BaseException:
                 self._plans.pop(given.key, None)
                 raise
+            finally:
+                generator.setstate(before)
         return bound
 
     def take(self) -> Any:

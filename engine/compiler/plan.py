@@ -8,7 +8,8 @@ from engine.compiler import recording
 from engine.compiler.batches import array_of, nested
 from engine.compiler.costs import Costs
 from engine.compiler.linear import Forms
-from engine.compiler.recording import DISTRIBUTIONS, Recording
+from engine.compiler.randomness import drawn, drawn_table
+from engine.compiler.recording import Recording
 from engine.compiler.scalars import with_output
 from engine.compiler.straight_line import Source, function_of
 from engine.tracing import TracingError
@@ -128,20 +129,13 @@ class Plan:
 
     def with_random_rows(self, rows: Rows) -> Rows:
         """The rows, each with fresh random numbers."""
-        names = self.recording.random
-        draws = [DISTRIBUTIONS[name] for name in names]
-        return [(*row, *[draw(self.settings.random) for draw in draws]) for row in rows] if names else rows
+        names, generator = self.recording.random, self.settings.random
+        return [(*row, *[drawn(generator, name) for name in names]) for row in rows] if names else rows
 
     def with_random_columns(self, columns: list[Any], size: int) -> list[Any]:
         """The inputs, and as many columns of fresh random numbers as the function asks for."""
         names = self.recording.random
-        if not names:
-            return columns
-        import numpy as np
-
-        generator = np.random.Generator(np.random.PCG64(self.settings.random.getrandbits(64)))
-        draws = [generator.random(size) if name == "uniform" else generator.standard_normal(size) for name in names]
-        return [*columns, np.stack(draws, 1)]
+        return [*columns, drawn_table(self.settings.random, names, size)] if names else columns
 
     def everywhere(self, gradient: Any) -> Any:
         """A gradient over this recording's parameters as one over all of the function's."""

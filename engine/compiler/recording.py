@@ -16,7 +16,7 @@ from engine import functions
 from engine.compiler.batches import Tree, flat_grid
 from engine.compiler.linear import Forms
 from engine.compiler.scalars import INPUT, SOURCES, Scalars, scalars_of, tidied, with_parameters_ordered
-from engine.modes import enable_grad, innermost
+from engine.modes import enable_grad
 from engine.ops import CONSTANT
 from engine.source_lines import calling_line
 from engine.tracing import TracingError, tracing
@@ -25,46 +25,9 @@ from engine.value import Value, constant, operand
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from random import Random
     from typing import Any
 
     from engine.compiler.batches import Batch
-
-DISTRIBUTIONS: dict[str, Callable[[Random], float]] = {
-    "uniform": lambda generator: generator.random(),
-    "normal": lambda generator: generator.gauss(0.0, 1.0),
-}
-"""What a random input may be drawn from: numbers from 0 to 1, or with mean 0 and variance 1."""
-
-_default: list[Random] = []
-
-
-def random_input(distribution: str = "uniform") -> Value:
-    """A random number as an input: in a compiled function a fresh one for every example of every call.
-
-    Elsewhere it draws one number, as a constant. `compile(seed=...)` makes the numbers reproducible.
-
-    Args:
-        distribution: "uniform" from 0 to 1, or "normal" with mean 0 and variance 1.
-
-    Raises:
-        ValueError: there is no such distribution.
-
-    >>> 0 <= random_input().data < 1
-    True
-    """
-    if distribution not in DISTRIBUTIONS:
-        raise ValueError(
-            f"a random input is drawn from a distribution; got {distribution!r}; use one of {sorted(DISTRIBUTIONS)}"
-        )
-    mode = innermost(tracing)
-    if mode is not None:
-        return mode.draw(distribution)
-    if not _default:
-        from random import Random
-
-        _default.append(Random())
-    return constant(DISTRIBUTIONS[distribution](_default[0]))
 
 
 class Recording:

@@ -6,12 +6,14 @@ placed so that operands are mostly ranges of places with even steps. This module
 
 from __future__ import annotations
 
+from copy import copy
 from itertools import chain
 
 import numpy as np
 
 from engine.compiler.grouping import groups
 from engine.compiler.linear import LINEAR, Forms
+from engine.compiler.views import even_parts, is_even
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ UNIFORM, LANES, FIRST_INPUT = 0, 1, 2
 """Spaces: what is the same for all examples (parameters first), what is computed for each, then the inputs."""
 
 SHIFT = 32
+_FEW = 16  # results that may be computed in parts
+_GATHER = 2  # calls that a gathered operand costs
 _SMALL = 64  # products in a grid, below which many small matrices are better one element-wise instruction
 
 
@@ -59,6 +63,14 @@ class Instruction:
     @property
     def size(self) -> int:
         return int(np.prod(self.shape))
+
+    def part(self, part: slice) -> Instruction:
+        """The same for some of its results."""
+        made = copy(self)
+        made.operands = [codes[part] for codes in self.operands]
+        made.addends = [codes[part] for codes in self.addends]
+        made.shape, made.code = (part.stop - part.start,), self.code + part.start
+        return made
 
 
 class ArrayProgram:
@@ -193,7 +205,7 @@ class ArrayProgram:
         self._place(made, group, sort=False)
 
     def _place(self, made: Instruction, group: list[int], sort: bool = True) -> None:
-        """Give the results their places, in the order of their operands."""
+        """Give the results their places, in the order of their operands; in parts if that saves gathers."""
         nodes = self._nodes
         columns = np.array([nodes[i].addends for i in group], np.int64).reshape(len(group), -1).T
         made.addends = list(self._codes[columns])
@@ -203,14 +215,44 @@ class ArrayProgram:
             group = [group[k] for k in order]
             made.operands = [column[order] for column in made.operands]
             made.addends = [column[order] for column in made.addends]
-        space = LANES if made.lane else UNIFORM
-        made.code = (space << SHIFT) + self._next[space]
-        self._codes[group] = made.code + np.arange(len(group))
-        self._next[space] += len(group)
         operands = [j for i in group for part in (nodes[i].left, nodes[i].right, nodes[i].addends) for j in part]
         made.moves = bool(self._moving[operands].any())
         self._moving[group] = made.moves
-        self.instructions.append(made)
+        self._codes[group] = self._new_places(made)
+        self.instructions += self._in_parts(made)
+
+    def _new_places(self, made: Instruction) -> Codes:
+        space = LANES if made.lane else UNIFORM
+        made.code = (space << SHIFT) + self._next[space]
+        self._next[space] += made.size
+        return made.code + np.arange(made.size)
+
+    def _in_parts(self, made: Instruction) -> list[Instruction]:
+        """The instruction, or several that do the same on operands that lie evenly, if that costs less than gathers."""
+        columns = made.operands + made.addends
+        if made.kind not in ("operation", "products") or made.starts is not None or made.size > _FEW:
+            return [made]
+        gathered = sum(not is_even(column) and not self._are_constants(column) for column in columns)
+        parts = even_parts(columns) if gathered else []
+        if 1 < len(parts) <= 1 + _GATHER * gathered:
+            return [made.part(part) for part in parts]
+        if gathered and made.kind == "products" and 1 < made.operands[0].shape[1] <= 1 + _GATHER * gathered:
+            return self._added(made)
+        return [made]
+
+    def _added(self, made: Instruction) -> list[Instruction]:
+        """Rows of products, one product after the other."""
+        pairs = list(zip(*(np.hsplit(side, side.shape[1]) for side in made.operands), strict=True))
+        steps = [copy(made) for _ in pairs]
+        for k, (step, pair) in enumerate(zip(steps, pairs, strict=True)):
+            step.operands = list(pair)
+            if k:
+                before = steps[k - 1]
+                step.addends, step.weights = [self._new_places(before)], (1.0,)
+        return steps
+
+    def _are_constants(self, codes: Codes) -> bool:
+        return bool(((codes >= self.parameters) & (codes < self.parameters + len(self.constants))).all())
 
 
 def _numbered(rows: Codes) -> list[int]:

@@ -42,6 +42,28 @@ def blocks(codes: Codes) -> list[int] | None:
     return found
 
 
+def is_even(codes: Codes) -> bool:
+    """Whether they are of one space and make a view."""
+    flat = codes.ravel()
+    return bool((flat >> 32 == flat[0] >> 32).all()) and blocks(flat) is not None
+
+
+def even_parts(columns: list[Codes]) -> list[slice]:
+    """The fewest runs of rows such that all columns are even in each.
+
+    >>> even_parts([np.array([0, 1, 5, 6]), np.array([7, 8, 9, 10])])
+    [slice(0, 2, None), slice(2, 4, None)]
+    """
+    parts, start, size = [], 0, len(columns[0])
+    while start < size:
+        stop = start + 1
+        while stop < size and all(is_even(column[start : stop + 1]) for column in columns):
+            stop += 1
+        parts.append(slice(start, stop))
+        start = stop
+    return parts
+
+
 def common_axes(size: int, all_blocks: Iterable[list[int]]) -> tuple[int, ...] | None:
     """Axes, the last one running fastest, whose lengths multiply up to all blocks; None if blocks cross.
 

@@ -38,11 +38,14 @@ def _of_each(name: str) -> Callable[..., Any]:
     """A function that NumPy lacks: SciPy's if that is installed, else number by number."""
     found: list[Callable[..., Any]] = []
 
+    def number_by_number(*arguments: Any, out: Any) -> None:
+        out[...] = np.vectorize(IEEE[name], [float])(*arguments)
+
     def call(*arguments: Any, out: Any) -> None:
         if not found:
             scipy = name in ("erf", "erfc") and find_spec("scipy")
-            found.append(getattr(import_module("scipy.special"), name) if scipy else np.vectorize(IEEE[name], [float]))
-        out[...] = found[0](*arguments)
+            found.append(getattr(import_module("scipy.special"), name) if scipy else number_by_number)
+        found[0](*arguments, out=out)
 
     return call
 

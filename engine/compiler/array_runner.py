@@ -52,10 +52,14 @@ class Run:
 
     def outputs(self, numbers: Any, inputs: Sequence[Array], token: object = None) -> list[Array]:
         """For each output, its numbers for all examples: one, if it is the same for all."""
+        return [output.copy() for output in self.computed(numbers, inputs, token)]
+
+    def computed(self, numbers: Any, inputs: Sequence[Array], token: object = None) -> list[Array]:
+        """The same, in arrays that the next run changes."""
         self._take_in(numbers, inputs, token)
         with np.errstate(all="ignore"):  # IEEE 754 answers, and nobody is warned
             self._forward()
-        return [output.copy() for output in self._outputs]
+        return self._outputs
 
     def value_and_grad(self, numbers: Any, inputs: Sequence[Array], token: object = None) -> tuple[float, Array]:
         self._take_in(numbers, inputs, token)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from random import Random
     from typing import Any
 
+    from engine.compiler.array_parts import Parts
     from engine.compiler.array_runner import Run
     from engine.compiler.batches import Batch
     from engine.compiler.instructions import ArrayProgram
@@ -53,9 +54,9 @@ class Plan:
         self._places = parameters.places(made.scalars.parameters)
         self._functions: dict[int | None, Callable[..., Any]] = {}
         self._arrays: dict[int | None, ArrayProgram] = {}
-        self._runs: dict[tuple[int, int | None], Run] = {}
+        self._runs: dict[tuple[int, int | None], Run | Parts] = {}
         self.unverified: Callable[..., Any] | None = None
-        self.latest: Run | None = None
+        self.latest: Run | Parts | None = None
 
     def backend(self, size: int) -> str:
         """Which executor runs a batch of so many examples."""
@@ -103,13 +104,13 @@ class Plan:
         """What the array program gives, for inputs of shape (examples, numbers); `token`: see `Run`."""
         run = self._runs.get((size, of))
         if run is None:
-            from engine.compiler.array_runner import Run
+            from engine.compiler.array_parts import run_of
 
             self.check_output(of)
             program = self.array_program(of)
             if len(self._runs) > 8:  # a few sizes of batches come again and again
                 self._runs.pop(next(iter(self._runs)))
-            run = self._runs[size, of] = Run(
+            run = self._runs[size, of] = run_of(
                 program, size, self.settings.dtype, None if of is None else min(of, len(program.outputs) - 1),
                 self.settings.name,
             )  # fmt: skip
@@ -186,6 +187,8 @@ def _grid(outputs: Any, at: int, count: int, shape: tuple[int, ...], size: int, 
     if not isinstance(outputs[0], tuple):
         import numpy as np
 
+        if not shape and len(outputs[at]) == size:
+            return outputs[at]
         columns = [np.broadcast_to(column, size) for column in outputs[at : at + count]]
         return np.stack(columns, 1).reshape(size, *shape)
     rows = [nested(iter(row[at : at + count]), shape) for row in outputs]

@@ -17,7 +17,7 @@ from test_compiler import same
 
 import engine
 from engine import Value, functions
-from engine.compiler import array_rules
+from engine.compiler import array_parts, array_rules
 from engine.subject import reverse
 
 Numbers = Sequence[Any]
@@ -379,9 +379,12 @@ def test_scattered_constants_are_brought_together_once() -> None:
     compiled = engine.compile(models.moons(100, leaves=False), backend="numpy")
     compiled.value_and_grad()
     text, lines = str(compiled.program), compiled._last.latest.forward_lines  # type: ignore[union-attr]
-    taken = sum(line.startswith("take") for line in lines)
     assert text.count("take(c)") > 0
-    assert taken == 2  # of four: one is of constants, one of neighbours
+    assert gathers(lines) == 0
+
+
+def gathers(lines: list[str]) -> int:
+    return sum(line.startswith(("take", "_copy_to_places")) for line in lines)
 
 
 @pytest.mark.parametrize("scipy", [True, False])
@@ -394,3 +397,64 @@ def test_error_functions_with_and_without_scipy(scipy: bool, monkeypatch: pytest
     for name in ("erf", "erfc"):
         array_rules._of_each(name)(xs, out=out)
         np.testing.assert_allclose(out, [getattr(math, name)(x) for x in xs], 1e-13, 0.0)
+
+
+def options(s: Any, k: Any, t: Any, r: Any, v: Any) -> Any:
+    """Black and Scholes' price and four of its derivatives: few nodes of a kind, and none beside each other."""
+    spread = v * t.sqrt()
+    d1 = ((s / k).log() + (r + v * v / 2) * t) / spread
+    below = [functions.erfc(d / -math.sqrt(2)) / 2 for d in (d1, d1 - spread)]
+    price = s * below[0] - k * (-r * t).exp() * below[1]
+    return price, *engine.grad(price, [s, t, r, v])
+
+
+def test_few_results_are_computed_apart_where_their_operands_lie() -> None:
+    batch = [CHANCE.uniform(low, high, 7) for low, high in ((80, 120), (80, 120), (0.1, 2), (0, 0.05), (0.1, 0.6))]
+    compiled = engine.compile(options, backend="numpy")
+    columns = compiled(*batch)
+    lines = compiled._last.latest.forward_lines  # type: ignore[union-attr]
+    assert gathers(lines) == 0
+    for k, column in enumerate(columns):
+        for number, row in zip(column, np.transpose(batch).tolist(), strict=True):
+            assert same(float(number), options(*map(Value, row))[k].data, 1.0)
+
+
+def test_a_large_batch_runs_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three parts, of which the last is one example; one output is the same for all examples."""
+    monkeypatch.setattr(array_parts, "_FEWEST", 2)
+    monkeypatch.setattr(array_parts, "CACHE", 0)
+    w = Value(0.5)
+
+    def both(x: Any, y: Any) -> Any:
+        return (w * x[0] - x[1]).square() * y, w.exp()
+
+    x, y = CHANCE.normal(size=(5, 2)), CHANCE.normal(size=5)
+    parts, python = (engine.compile(both, backend=backend) for backend in ("numpy", "python"))
+    for of in (0, 1):
+        value, gradient = parts.value_and_grad(x, y, of=of)
+        true, slopes = python.value_and_grad(x, y, of=of)
+        assert same(value, true, 1.0)
+        assert same(gradient[0], slopes[0], 1.0)
+    assert isinstance(parts._last.latest, array_parts.Parts)  # type: ignore[union-attr]
+    np.testing.assert_allclose(parts(x, y), python(x.tolist(), y.tolist()), 1e-13)
+    numbers = parts.take()
+    numbers[0] = 2.0
+    np.testing.assert_allclose(parts(x, y), python(x.tolist(), y.tolist()), 1e-13)
+    parts.give_back()
+
+
+@pytest.mark.parametrize("spell", [
+    lambda number, score: 1 + -number * score, lambda number, score: 1 - number * score,
+    lambda number, score: score * number * 2 + 1, lambda number, score: (number * score) * score,
+], ids=["1 + -y * s", "1 - y * s", "s * y * 2 + 1", "y * s * s"])  # fmt: skip
+@pytest.mark.parametrize("numbers", [[-1.0, 1.0] * 5, [0.5, 2.0, -3.0] * 4, [1.0] * 10], ids=str)
+def test_factors_that_differ_by_example_split_nothing(spell: Callable[..., Any], numbers: list[float]) -> None:
+    weights, bias = [Value(v) for v in CHANCE.normal(size=3)], Value(0.3)
+    points = CHANCE.normal(size=(len(numbers), 3)).tolist()
+    program = agree(
+        lambda: functions.sum([
+            spell(number, functions.dot(weights, x) + bias).relu() for number, x in zip(numbers, points, strict=True)
+        ])
+    )  # fmt: skip
+    assert matrices(program) == [(1, 3, len(numbers))]
+    assert len(program.instructions) <= 5

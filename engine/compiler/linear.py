@@ -21,6 +21,7 @@ LINEAR = Op("linear", "", (), "scale * sum of left * right, plus weighted addend
 
 _FEW = 4  # addends that are added one by one; more are summed in one reduction
 _SHORT = 8  # parts of a form that may be multiplied by a number; a longer one is computed first
+_FAMILY = 8  # products with numbers that are like enough to be one operation, if their numbers differ
 _SAFE = (1e-100, 1e100)  # factors that may be multiplied among each other without leaving the range of floats
 _PARAMETER, _UNIFORM, _CONSTANT, _LANE, _INPUT = range(5)
 
@@ -110,6 +111,7 @@ class Forms:
         for i in program.outputs:
             uses[i] += 2
         self._uses = uses
+        self.families = _families(program)
         rules = {OPS[name]: rule for name, rule in _RULES.items()}
         for i, op in enumerate(program.ops):
             rule = rules.get(op)
@@ -156,11 +158,16 @@ class Forms:
     def factor(self, i: int) -> tuple[float, int]:
         """An operand as a number times a node: of `-x`, -1 and x."""
         form = self._pending.get(i)
-        if form is not None and not form.products and len(form.terms) == 1:
-            [(number, ids)] = form.terms
-            if len(ids) == 1 and abs(number) == 1.0:
-                del self._pending[i]
-                return number, ids[0]
+        if form is not None and form.size() == 1 and self.program.operands[i] not in self.families:
+            for number, [j, *others] in form.terms:
+                if not others and _SAFE[0] < abs(number) < _SAFE[1]:
+                    del self._pending[i]
+                    return number, j
+            for scale, [j, *others], [k, *_] in form.products:
+                number = scale * self.numbers.get(j, self.numbers.get(k, 0.0))
+                if not others and _SAFE[0] < abs(number) < _SAFE[1]:
+                    del self._pending[i]
+                    return number, k if j in self.numbers else j
         return 1.0, self.positions([i])[0]
 
     def number(self, i: int) -> float | None:
@@ -300,6 +307,21 @@ class Forms:
         return kinds
 
 
+def _families(program: Scalars) -> set[tuple[int, ...]]:
+    """Operands of products with numbers, where many of one kind have different numbers: those make a vector."""
+    found: dict[object, dict[tuple[int, ...], float]] = {}
+    numbers, ops, operands_of = program.numbers, program.ops, program.operands
+    product = OPS["mul"]
+    if numbers:
+        for op, operands in zip(ops, operands_of, strict=True):
+            if op is product and (operands[0] in numbers or operands[1] in numbers):
+                number, other = operands if operands[0] in numbers else operands[::-1]
+                key = (ops[other], *[ops[j] for j in operands_of[other][:2]]) if ops[other] not in SOURCES else ()
+                found.setdefault(key, {})[operands] = numbers[number]
+    families = [family for family in found.values() if len(family) >= _FAMILY and len(set(family.values())) > 1]
+    return set().union(*families)
+
+
 # --- what each operation is as a form
 
 
@@ -338,7 +360,7 @@ def _mul(forms: Forms, operands: Sequence[int]) -> _Form:
         left, right = forms.positions([x, y])
         form.products.append((1.0, [left], [right]))
         return form
-    for i, j in ((x, y), (y, x)):
+    for i, j in ((x, y), (y, x)) if operands not in forms.families else ():
         number = forms.number(j)
         if number is not None and forms.is_pending(i) and _SAFE[0] < abs(number) < _SAFE[1]:
             return forms.form_of(i, number)

@@ -158,8 +158,10 @@ def test_a_transformer() -> None:
     program = agree(models.transformer(), text, text[:, ::-1])
     assert len(program.instructions) <= 34
     assert (48, 16, 6) in matrices(program), "queries, keys and values are one product"
-    ragged = [made for made in program.instructions if made.starts is not None]
-    assert sorted((made.kind, made.op.name) for made in ragged) == [("products", "linear"), ("reduction", "logsumexp")]
+    [softmax] = [made for made in program.instructions if made.starts is not None]
+    assert (softmax.kind, softmax.op.name) == ("reduction", "logsumexp")
+    stacks = [[rows.shape for rows in made.operands] for made in program.instructions if made.kind == "stack"]
+    assert stacks == [[(4, 6, 4), (4, 6, 4)], [(4, 6, 6), (4, 4, 6)]], "scores, and shares of values, head by head"
 
 
 def test_a_neighbour_grid_is_views() -> None:
@@ -458,3 +460,67 @@ def test_factors_that_differ_by_example_split_nothing(spell: Callable[..., Any],
     )  # fmt: skip
     assert matrices(program) == [(1, 3, len(numbers))]
     assert len(program.instructions) <= 5
+
+
+MATRICES = [[[Value(v) for v in row] for row in table] for table in CHANCE.normal(size=(6, 4, 6))]
+
+
+def all_meet(x: Numbers) -> Any:
+    return met(x, lambda a, b: (6, True))
+
+
+def some_meet(x: Numbers) -> Any:
+    return met(x, lambda a, b: (6, b <= a))
+
+
+def of_unequal_length(x: Numbers) -> Any:
+    return met(x, lambda a, b: (a + 3, True))
+
+
+def of_unequal_length_on_both_sides(x: Numbers) -> Any:
+    return met(x, lambda a, b: (min(a, b) + 3, True))
+
+
+def met(x: Numbers, how: Callable[[int, int], tuple[int, bool]]) -> Any:
+    """Three times four rows, computed for each example, with as many columns of the same or of parameters."""
+    rows = [[[(w * v).sin() for w, v in zip(row, x, strict=True)] for row in table] for table in MATRICES]
+    columns = [[[w.cos() for w in row] for row in table] for table in MATRICES[:3]]
+    products = []
+    for others in (rows[3:], columns):
+        for m in range(3):
+            for a in range(4):
+                for b in range(4):
+                    length, meets = how(a, b)
+                    if meets:
+                        products.append(functions.dot(rows[m][a][:length], others[m][b][:length]) * 0.3 + W[a] * x[b])
+    return SUM([p.tanh() for p in products])
+
+
+@pytest.mark.parametrize("function", [all_meet, some_meet, of_unequal_length, of_unequal_length_on_both_sides],
+                         ids=lambda f: f.__name__)  # fmt: skip
+@pytest.mark.parametrize("examples", [1, 3])
+def test_a_family_of_matrix_products_is_one_instruction(function: Callable[[Numbers], Any], examples: int) -> None:
+    program = agree(function, CHANCE.normal(size=(examples, 6)))
+    stacks = [made for made in program.instructions if made.kind == "stack"]
+    assert len(stacks) == (1 if function is all_meet else 2), "full grids with parameters are matrices of their own"
+    assert all(made.operands[0].shape == made.operands[1].shape == (3, 4, 6) for made in stacks)
+
+
+@pytest.mark.parametrize("function", [some_meet, of_unequal_length, of_unequal_length_on_both_sides],
+                         ids=lambda f: f.__name__)  # fmt: skip
+@pytest.mark.parametrize("table", [0, 2, 4])
+@pytest.mark.parametrize("row", [0, 3])
+@pytest.mark.parametrize("at", [0, 5])
+def test_what_does_not_meet_an_infinite_number_stays_finite(
+    function: Callable[[Numbers], Any], table: int, row: int, at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One number of a row is not finite: zeros that fill other rows up do not make nan of it."""
+    batch, found = CHANCE.normal(size=(2, 6)), {}
+    made = {backend: engine.compile(function, backend=backend) for backend in ("numpy", "python")}
+    for compiled in made.values():
+        compiled(batch)
+    monkeypatch.setattr(MATRICES[table][row][at], "data", math.inf)
+    for backend, compiled in made.items():
+        found[backend] = np.concatenate([compiled(batch), compiled.value_and_grad(batch)[1]])
+    assert np.isfinite(found["python"]).sum() > 20
+    np.testing.assert_allclose(found["numpy"], found["python"], 1e-12, 1e-12)

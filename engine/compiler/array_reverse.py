@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.compiler.array_source import Calls, Forward, Memory, Operand
+from engine.compiler.array_stacks import Stacked
 from engine.compiler.instructions import LANES, SHIFT, UNIFORM, ArrayProgram, Instruction
 from engine.compiler.linear import LINEAR
 from engine.compiler.views import free_axes, view
@@ -229,6 +230,13 @@ class Reverse:
         if not _is_square(made):
             self._contribute(right, to_right)
 
+    def _stack(self, made: Instruction, kept: tuple[Stacked, list[Operand]]) -> None:
+        stack, addends = kept
+        self._addends(made, addends)
+        upstream = stack.upstream(self._scaled_upstream(made, self.memory.result(made, (made.size,), gradient=True)))
+        self._contribute(stack.left.operand, lambda out: stack.to_left(upstream, out))
+        self._contribute(stack.right.operand, lambda out: stack.to_right(upstream, out))
+
     def _reduction(self, made: Instruction, kept: tuple[Operand, Any]) -> None:
         operand, partials = kept
         whole = self.memory.result(made, (made.size,), gradient=True)
@@ -263,7 +271,7 @@ def _multiply_matrices(calls: Calls, left: Array, right: Array, out: Array) -> N
 
 def _is_square(made: Instruction) -> bool:
     """Whether it multiplies rows with themselves: then both factors get one contribution, twice as large."""
-    if len(made.operands) != 2 or (made.kind == "matrix" and len(made.operands[0]) > 1):
+    if len(made.operands) != 2 or made.kind == "stack" or (made.kind == "matrix" and len(made.operands[0]) > 1):
         return False
     left, right = made.operands
     return made.op is LINEAR and bool(np.array_equal(left, right))

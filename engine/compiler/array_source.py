@@ -8,8 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 from engine.compiler.array_rules import CALLS, TRUTHS, Segments, array_rule, row_source
+from engine.compiler.array_stacks import Stacked
 from engine.compiler.instructions import LANES, SHIFT, UNIFORM, ArrayProgram, Instruction
-from engine.compiler.views import blocks, common_axes, free_axes, view
+from engine.compiler.views import blocks, common_axes, free_axes, is_grid, view
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -272,7 +273,6 @@ class Forward:
         memory, calls = self.memory, self.calls
         left, right = (self._table(codes) for codes in made.operands)
         rows = made.shape[0]
-        addends = memory.operands(made.addends) if made.addends else []
         out = memory.result(made, made.shape)
         a = left.array[..., 0]
         if out.shape[-1] == 1:
@@ -281,23 +281,27 @@ class Forward:
             calls.call(np.matmul, a, right.array[0], out=out[0])
         else:
             calls.call(np.matmul, a, right.array, out=out)
-        _scale(calls, out, made.scale)
+        return left, right, self._scaled_with_addends(made, out)
+
+    def _scaled_with_addends(self, made: Instruction, out: Array) -> list[Operand]:
+        memory = self.memory
+        addends = memory.operands(made.addends) if made.addends else []
+        _scale(self.calls, out, made.scale)
         if addends:
             self._add(made, memory.result(made, addends[0].axes), addends, started=True)
-        return left, right, addends
+        return addends
 
     def _table(self, codes: Codes) -> Operand:
-        """Rows of a matrix as an operand of exactly two axes."""
-        flat = codes.ravel()
-        grid = codes - codes[0, 0]
-        down = grid[1, 0] if len(grid) > 1 else 0
-        across = grid[0, 1]
-        even = bool((grid == down * np.arange(codes.shape[0])[:, None] + across * np.arange(codes.shape[1])).all())
-        even = even and len(np.unique(flat >> SHIFT)) == 1 and len(np.unique(flat)) == len(flat)
-        memory = self.memory
-        if even:
-            return Operand(flat, codes.shape, True, view(memory.spaces[int(flat[0]) >> SHIFT], flat, codes.shape))
-        return Operand(flat, codes.shape, False, memory._gathered(flat).reshape(*codes.shape, -1))
+        """Rows of matrices as an operand of exactly these axes."""
+        flat, memory = codes.ravel(), self.memory
+        even = len(np.unique(flat >> SHIFT)) == 1 and len(np.unique(flat)) == len(flat) and is_grid(codes)
+        array = view(memory.spaces[int(flat[0]) >> SHIFT], flat, codes.shape) if even else memory._gathered(flat)
+        return Operand(flat, codes.shape, even, array.reshape(*codes.shape, -1))
+
+    def _stack(self, made: Instruction) -> Any:
+        stack = Stacked(made, self.memory, self._table)
+        stack.forward()
+        return stack, self._scaled_with_addends(made, self.memory.result(made, (made.size,)))
 
     def _reduction(self, made: Instruction) -> Any:
         memory, calls = self.memory, self.calls

@@ -13,6 +13,7 @@ import numpy as np
 
 from engine.compiler.grouping import groups
 from engine.compiler.linear import LINEAR, Forms
+from engine.compiler.stacks import connected, numbered, stack_of
 from engine.compiler.views import even_parts, is_even
 
 TYPE_CHECKING = False
@@ -38,10 +39,12 @@ class Instruction:
 
     Attributes:
         kind: "matrix" (products of every row of `left` with every row of `right`), "products" (row by row),
-            "operation" (element by element), "reduction" (of rows).
+            "stack" (matrix by matrix, of some rows with some), "operation" (element by element), "reduction" (of rows).
         op: the operation of the table, or `LINEAR`.
         operands: codes of the operands: one array for each; of rows, flat with `starts` if they differ in length.
         starts: where ragged rows begin; else None.
+        cells: of a stack, the places of its results among [matrix, row of left, row of right]. Its operands have three
+            axes, with -1 where a row is shorter.
         scale, weights, addends: of linear instructions and sums, see `linear.Node`.
         shape: of the result: (rows of right, rows of left) of a matrix, else (size,).
         code: of the first result; the others follow.
@@ -50,7 +53,7 @@ class Instruction:
     """
 
     __slots__ = (
-        "addends", "code", "kind", "lane", "moves", "op", "operands", "scale", "shape", "starts", "weights",
+        "addends", "cells", "code", "kind", "lane", "moves", "op", "operands", "scale", "shape", "starts", "weights",
     )  # fmt: skip
 
     def __init__(self, kind: str, node: Node, operands: list[Codes], shape: tuple[int, ...]) -> None:
@@ -58,6 +61,7 @@ class Instruction:
         self.scale, self.weights, self.lane = node.scale, node.weights, node.lane
         self.addends: list[Codes] = []
         self.starts: Codes | None = None
+        self.cells: Codes = np.zeros(0, np.int64)
         self.code, self.moves = 0, False
 
     @property
@@ -144,7 +148,7 @@ class ArrayProgram:
             for rows in grids or ():
                 self._lower_matrix(rows)
             rest += members if grids is None else []
-        if rest:
+        if rest and not self._lower_stack(rest):
             self._lower_rows("products", rest)
 
     def _is_uniform(self, i: int) -> bool:
@@ -152,9 +156,9 @@ class ArrayProgram:
 
     def _grids(self, members: list[int]) -> list[list[list[int]]] | None:
         """The members as full grids [row of right][row of left], if they are any: connected parts of who meets whom."""
-        left = _numbered(self._rows(members, "left"))
-        right = _numbered(self._rows(members, "right"))
-        part = _connected(left, right)
+        left = numbered(self._rows(members, "left"))
+        right = numbered(self._rows(members, "right"))
+        part = connected(left, right)
         found: dict[int, dict[tuple[int, int], int]] = {}
         for i, a, b in zip(members, left, right, strict=True):
             if (b, a) in found.setdefault(part[a], {}):
@@ -184,6 +188,18 @@ class ArrayProgram:
             "matrix", self._nodes[ordered[0]], [left[by_left], right[by_right]], (len(by_right), len(by_left))
         )
         self._place(made, ordered, sort=False)
+
+    def _lower_stack(self, group: list[int]) -> bool:
+        """A family of matrix products, if the rows are one."""
+        left, right = ([self._codes[getattr(self._nodes[i], side)] for i in group] for side in ("left", "right"))
+        found = stack_of(left, right)
+        if found is None:
+            return False
+        cells = found.in_order()
+        made = Instruction("stack", self._nodes[group[0]], [found.left, found.right], (len(group),))
+        made.cells = cells
+        self._place(made, [group[k] for k in found.cells.ravel()[cells]], sort=False)
+        return True
 
     def _lower_rows(self, kind: str, group: list[int]) -> None:
         """Products or a reduction of rows, which may differ in length."""
@@ -236,9 +252,8 @@ class ArrayProgram:
         parts = even_parts(columns) if gathered else []
         if 1 < len(parts) <= 1 + _GATHER * gathered:
             return [made.part(part) for part in parts]
-        if gathered and made.kind == "products" and 1 < made.operands[0].shape[1] <= 1 + _GATHER * gathered:
-            return self._added(made)
-        return [made]
+        length = made.operands[0].shape[1] if made.kind == "products" and made.operands else 1
+        return self._added(made) if 1 < length <= 1 + _GATHER * gathered else [made]
 
     def _added(self, made: Instruction) -> list[Instruction]:
         """Rows of products, one product after the other."""
@@ -253,24 +268,3 @@ class ArrayProgram:
 
     def _are_constants(self, codes: Codes) -> bool:
         return bool(((codes >= self.parameters) & (codes < self.parameters + len(self.constants))).all())
-
-
-def _numbered(rows: Codes) -> list[int]:
-    """For each row, the number of rows like it that came first."""
-    seen: dict[bytes, int] = {}
-    return [seen.setdefault(row.tobytes(), len(seen)) for row in np.ascontiguousarray(rows)]
-
-
-def _connected(left: Sequence[int], right: Sequence[int]) -> dict[int, int]:
-    """For each left row the number of its connected part, where rows that meet are connected."""
-    above: dict[int, int] = {}
-
-    def root(x: int) -> int:
-        while above.setdefault(x, x) != x:
-            above[x] = above[above[x]]
-            x = above[x]
-        return x
-
-    for a, b in zip(left, right, strict=True):
-        above[root(a)] = root(-1 - b)
-    return {a: root(a) for a in set(left)}

@@ -52,7 +52,9 @@ class Listing:
     def _terms(self, made: Instruction) -> Iterator[str]:
         if made.operands:
             left, right = (self.place(codes) for codes in made.operands)
-            product = f"{left} @ {right}" if made.kind == "matrix" else f"{left} * {right}"
+            product = f"{left} {'@' if made.kind in ('matrix', 'stack') else '*'} {right}"
+            if made.kind == "stack":
+                product = self._stack(made, product)
             if made.starts is not None:
                 product = f"sum({made.size} rows of unequal length: {product})"
             elif made.kind == "products" and made.operands[0].shape[1] > 1:
@@ -62,9 +64,15 @@ class Listing:
             sign = " - " if weight < 0 else " + "
             yield (sign if k or made.operands else sign.strip(" +")) + _factor(abs(weight)) + self.place(codes)
 
+    def _stack(self, made: Instruction, product: str) -> str:
+        left, right = made.operands
+        count = len(left) * left.shape[1] * right.shape[1]
+        some = f"{made.size} of {count} in " if made.size < count else ""
+        return f"({some}{len(left)} matrices: {product})"
+
     def place(self, codes: Codes) -> str:
         """Where numbers lie, as a range if they lie evenly."""
-        flat = codes.ravel()
+        flat = codes[codes >= 0]  # rows of a stack may be shorter than others
         shape = "x".join(map(str, codes.shape)) if codes.ndim > 1 else ""
         low, high = int(flat.min()), int(flat.max())
         found = next((b for b in self._blocks if b[0] <= low and high < b[0] + b[1]), None)
@@ -103,11 +111,11 @@ class Listing:
                 f"d {self.place(codes)} += {_factor(w)}{out}"
                 for w, codes in zip(made.weights, made.addends, strict=True)
             )
-            if made.kind in ("matrix", "products") and made.operands:
+            if made.kind in ("matrix", "stack", "products") and made.operands:
                 left, right = map(self.place, made.operands)
                 by = (
                     (f"{out} @ {right}.T", f"{left}.T @ {out}")
-                    if made.kind == "matrix"
+                    if made.kind in ("matrix", "stack")
                     else (f"{out} * {right}", f"{out} * {left}")
                 )
                 yield f"d {left} += {_factor(made.scale)}{by[0]}"

@@ -48,6 +48,18 @@ def is_even(codes: Codes) -> bool:
     return bool((flat >> 32 == flat[0] >> 32).all()) and blocks(flat) is not None
 
 
+def is_grid(codes: Codes) -> bool:
+    """Whether the step is even along each of their axes.
+
+    >>> is_grid(np.array([[0, 1], [10, 11]])), is_grid(np.array([[0, 1], [10, 12]]))
+    (True, False)
+    """
+    steps = [np.take(codes, [1 % length], axis) - np.take(codes, [0], axis) for axis, length in enumerate(codes.shape)]
+    first = codes.flat[0]
+    places = np.indices(codes.shape, sparse=True)
+    return bool((codes == first + sum(step.flat[0] * place for step, place in zip(steps, places, strict=True))).all())
+
+
 def even_parts(columns: list[Codes]) -> list[slice]:
     """The fewest runs of rows such that all columns are even in each.
 

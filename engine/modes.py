@@ -2,8 +2,8 @@
 
 A mode belongs to the thread or async task that entered it: a context variable holds the chain of frames that were
 entered there. Leaving closes that very frame, wherever it lies by then (generators may leave in another order than they
-entered, or in another thread), and only open frames count. While none is open in any thread, generated operators test
-one plain flag and nothing else.
+entered, or in another thread), and only open frames count. While none that concerns them is open in any thread,
+generated operators test one plain flag and nothing else.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ class _Frame:
 
 _top: ContextVar[_Frame | None] = ContextVar("glassgrad modes", default=None)
 _lock = allocate_lock()
-_entered = 0
+_entered = {False: 0, True: 0}  # modes, and those that operators must know of
 _always: frozenset[str] = frozenset()
-_namespaces: list[dict[str, object]] = []
+_namespaces: list[tuple[dict[str, object], bool]] = []
 
 _GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200  # flags of code objects
 
 
-def attach(namespace: dict[str, object]) -> None:
-    """Keep `namespace["modes_active"]` telling whether any thread is in a mode."""
-    _namespaces.append(namespace)
-    namespace["modes_active"] = _entered > 0
+def attach(namespace: dict[str, object], operators: bool = False) -> None:
+    """Keep `namespace["modes_active"]` telling whether any thread is in a mode, or in one that concerns `operators`."""
+    _namespaces.append((namespace, operators))
+    namespace["modes_active"] = _entered[operators] > 0
 
 
 def active() -> frozenset[str]:
@@ -70,18 +70,19 @@ def innermost(kind: type[M]) -> M | None:
     return None
 
 
-def _count(change: int) -> None:
-    global _entered
+def _count(change: int, concerns_operators: bool = True) -> None:
     with _lock:
-        _entered += change
-        for namespace in _namespaces:
-            namespace["modes_active"] = _entered > 0
+        _entered[False] += change
+        _entered[True] += change * concerns_operators
+        for namespace, operators in _namespaces:
+            namespace["modes_active"] = _entered[operators] > 0
 
 
 class Mode:
     """A context manager and decorator that changes what operators record."""
 
     _frames: list[_Frame]
+    _concerns_operators = True  # else they do as they do without it, in full speed
     _adds: frozenset[str] = frozenset()
     _removes: frozenset[str] = frozenset()
 
@@ -95,7 +96,7 @@ class Mode:
         frame = _Frame(self, _top.get())
         self._frames.append(frame)
         _top.set(frame)
-        _count(+1)
+        _count(+1, self._concerns_operators)
 
     def __exit__(self, *error: object) -> None:
         """Close the frame that was opened here; in whatever order and context a generator lets us come to it."""
@@ -109,7 +110,7 @@ class Mode:
         while top and not top.is_open:
             top = top.before
         _top.set(top)
-        _count(-1)
+        _count(-1, self._concerns_operators)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         """Decorate a function: it runs in this mode; a coroutine or generator whenever it runs, not its caller."""
@@ -194,6 +195,7 @@ class enable_grad(Mode):
     'mul'
     """
 
+    _concerns_operators = False  # what it removes does
     _removes = frozenset({"no_grad"})
 
 

@@ -30,6 +30,7 @@ class tracing(Mode):
         draw: what `random_input` gives.
     """
 
+    _concerns_operators = False
     _adds = frozenset({"tracing"})
     leaves: list[Value]
     draw: Callable[[str], Value]

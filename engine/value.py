@@ -525,7 +525,7 @@ _scope: dict[str, object] = {
     "apply": apply, "apply_operator": apply_operator, "apply_to_lists": apply_to_lists, "listed": listed,
     "__name__": __name__,
 }  # fmt: skip
-modes.attach(_scope)
+modes.attach(_scope, operators=True)
 modes.attach(globals())
 
 

@@ -171,9 +171,16 @@ class Plan:
                 f"the structure of the results depends on the numbers; got another one for example {k} of the batch "
                 "than for the first; return as many Values for every example"
             )
+        self.hold(k, got, [value._data for value in values])
+
+    def hold(self, k: int, got: Sequence[float], expected: Sequence[float]) -> None:
+        """Hold what the program gives for the k-th example against the function's numbers.
+
+        Raises:
+            TracingError: they differ.
+        """
         allowed = 1e-3 if self.settings.dtype == "float64" else 1e-1  # sums are in another order
-        for number, (mine, value) in enumerate(zip(got, values, strict=True)):
-            true = value._data
+        for number, (mine, true) in enumerate(zip(got, expected, strict=True)):
             if abs(mine - true) > allowed * (1.0 + abs(true)) or (mine == mine) != (true == true):
                 raise TracingError(
                     f"the function computes something else for another example; got {true!r} for output {number} of "

@@ -38,10 +38,12 @@ class Recording:
         forms: the same with its linear parts as forms.
         random: the distribution of each random input.
         result: the structure of what the function returns.
+        row: the numbers of the example that was recorded.
+        numbers: what the function returned for it, until the program has been held against that.
         widths: how many inputs each grid has; the random ones come last.
     """
 
-    __slots__ = ("forms", "random", "result", "scalars", "widths")
+    __slots__ = ("forms", "numbers", "random", "result", "row", "scalars", "widths")
 
     def __init__(self, recorded: Scalars, random: list[str], result: Tree, widths: list[int]) -> None:
         self.widths = [*widths, len(random)] if random else widths
@@ -49,6 +51,8 @@ class Recording:
         self.forms = Forms(scalars)
         self.scalars = with_parameters_ordered(scalars, self.forms.order_parameters())
         self.random, self.result = random, result
+        self.row: tuple[float, ...] = ()
+        self.numbers: list[float] | None = None
 
 
 def record(function: Callable[..., Any], batch: Batch) -> Recording:
@@ -58,7 +62,8 @@ def record(function: Callable[..., Any], batch: Batch) -> Recording:
         TracingError: a number of the example decides something, or Python's random numbers enter.
         TypeError: the function returns something else than Values and numbers.
     """
-    inputs = [Value(number) for number in batch.rows()[0]]
+    row = batch.rows()[0]
+    inputs = [Value(number) for number in row]
     random: list[str] = []
     drawn: list[Value] = []
 
@@ -76,12 +81,12 @@ def record(function: Callable[..., Any], batch: Batch) -> Recording:
         if _random_states() != before:
             raise _random_error(function, batch)
         result, outputs = outputs_of(returned)
-        return Recording(
-            scalars_of(outputs, [*inputs, *drawn], made_inside=mode.leaves),
-            random,
-            result,
-            [prod(s) for s in batch.shapes],
-        )
+        recorded = scalars_of(outputs, [*inputs, *drawn], made_inside=mode.leaves)
+        made = Recording(recorded, random, result, [prod(s) for s in batch.shapes])
+        made.row = row
+        if not random:  # else the program computes with other random numbers
+            made.numbers = [output._data for output in outputs]
+        return made
 
 
 def outputs_of(returned: Any) -> tuple[Tree, list[Value]]:

@@ -145,8 +145,13 @@ def collector_paused() -> Iterator[None]:
 
 def _random_states() -> list[object]:
     """Of Python's and NumPy's own generators, if they are in use at all."""
-    getters = {"random": "getstate", "numpy.random": "get_state"}
-    return [repr(getattr(sys.modules[name], get)()) for name, get in getters.items() if name in sys.modules]
+    states: list[object] = []
+    if "random" in sys.modules:
+        states.append(sys.modules["random"].getstate())
+    if "numpy.random" in sys.modules:
+        kind, key, *rest = sys.modules["numpy.random"].get_state()
+        states.append((kind, key.tobytes(), rest))
+    return states
 
 
 def _random_error(function: Callable[..., Any], batch: Batch) -> TracingError:

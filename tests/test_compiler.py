@@ -369,19 +369,16 @@ def compute(parameters, rows):
     w, b, = parameters
     v6 = w * w
     share = 1.0 / len(rows)
+    share_1 = share * v6
     d_v6 = d_b = d_w = total = 0.0
-    for v0, in rows:
-        v4 = w * v0 + b
-        v5 = _exp(v4)
-        v7 = v5 * v6
-        total += v7
+    for x0, in rows:
+        v5 = _exp(w * x0 + b)
+        total += v5 * v6
         d_v6 += share * v5
-        d_v5 = share * v6
-        d_v4 = d_v5 * v5
+        d_v4 = share_1 * v5
         d_b += d_v4
-        d_w += d_v4 * v0
-    total *= share
-    return total, [d_w + d_v6 * (2.0 * w), d_b]"""
+        d_w += d_v4 * x0
+    return share * total, [d_w + 2.0 * d_v6 * w, d_b]"""
     )
 
 

@@ -1,8 +1,9 @@
 """A scalar program as straight-line Python over floats: the derivative program that one would write by hand.
 
-Every operation's rule text is put in place with the operands' names. What depends on parameters alone stands before
-the loop over the examples, and its reverse after it. No NumPy. Two spellings of each function: `fast`, which may raise
-or give nan at the corners of its domain, and `ieee`, which answers as IEEE 754 does and is used then.
+Every operation's rule text is put in place with the operands' names; an expression that is used once stands where it
+is used. What is the same for all examples stands before the loop over them, and its reverse after it. No NumPy. Two
+spellings of each function: `fast`, which may raise, overflow or give nan at the corners of its domain, and `ieee`,
+which answers as IEEE 754 does and is used then.
 """
 
 from __future__ import annotations
@@ -11,46 +12,28 @@ import keyword
 import re
 from collections import Counter
 
+from engine.compiler.rule_texts import ATOM, PRODUCT, SUM, bound, pattern
 from engine.compiler.scalars import INPUT, SOURCES, Scalars
+from engine.compiler.straight_reverse import Reverse
 from engine.floats import FAST, IEEE
 from engine.ops import LEAF, Op
-from engine.rules import Body
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
-_WORD = re.compile(r"\b[a-z]\w*")
-_ATOM = re.compile(r"(\w+\()?[\w.]+\)?")
-_FEW = 12  # operands of a sum or dot that is written out
+    from engine.compiler.rule_texts import Pattern
+
 _LONG = 150  # letters of an expression that moves into the one that uses it
-_bodies: dict[tuple[Op, str, tuple[int, ...]], _Pattern] = {}
-_SUMS = ("add", "sub", "sum", "mean")
-_PRODUCT = re.compile(r"[\w.]+( \* [\w.]+)*")
-
-
-class _Pattern:
-    """The rule of one operation with wanted partials, taken apart into texts."""
-
-    def __init__(self, op: Op, style: str, wanted: tuple[int, ...]) -> None:
-        body = Body(op, style, wanted, quick=style == "fast")
-        at = next(k for k, line in enumerate(body.lines) if line.startswith("z = "))
-        self.before, self.value, self.after = body.lines[:at], body.lines[at][4:], body.lines[at + 1 :]
-        self.partials = body.elements
-        self.raises = body.raises
-        self.temporaries = [line.split(" = ")[0] for line in self.before + self.after]
-        in_value = Counter(_WORD.findall(self.value))
-        others = set(_WORD.findall(" ".join([*self.before, *self.after, *self.partials.values()])))
-        self.once = {name for name in op.operands if in_value[name] == 1 and name not in others}
-        self.uses_result = "z" in others
-
-
-def _pattern(op: Op, style: str, wanted: tuple[int, ...]) -> _Pattern:
-    key = op, style, wanted
-    if key not in _bodies:
-        _bodies[key] = _Pattern(*key)
-    return _bodies[key]
+_TERMS = 64  # of a sum in one statement: longer ones would end in the parser's limits
+_WRITTEN_OUT = ("sum", "mean", "dot")
+# what does not tell 0.0 from -0.0 in its operands, and what only passes the sign on
+_BLIND = {
+    "sum", "mean", "dot", "exp", "cosh", "cos", "square", "sigmoid", "softplus", "log_sigmoid", "logsumexp", "relu",
+    "abs",
+}  # fmt: skip
+_PASSING = {"add", "sub", "neg", "mul", "tanh", "sin"}
 
 
 class Source:
@@ -69,12 +52,9 @@ class Source:
         d_w = total = 0.0
         for x, in rows:
             v2 = w * x
-            v3 = _sin(v2)
-            total += v3
-            d_v2 = share * _cos(v2)
-            d_w += d_v2 * x
-        total *= share
-        return total, [d_w]
+            total += _sin(v2)
+            d_w += share * _cos(v2) * x
+        return share * total, [d_w]
     """
 
     def __init__(self, program: Scalars, of: int | None = None, style: str = "fast") -> None:
@@ -82,37 +62,55 @@ class Source:
         self.outputs = program.outputs if of is None else [program.outputs[of]]
         self.lane = program.moving(INPUT)
         self.moves = program.moving(LEAF) if of is not None else [False] * len(program)
-        self.needed = _needed(program, self.outputs)
+        self.leaves = sorted(
+            (i for i, op in enumerate(program.ops) if op is LEAF), key=lambda i: program.operands[i][0]
+        )
         self.names = _names(program)
+        self.fixed = {name for name, moves in zip(self.names, self.lane, strict=True) if not moves}
         self.texts = list(self.names)
         for i, number in program.numbers.items():
             self.texts[i] = repr(number)
+        self.bindings = [ATOM] * len(program)
         self.partials: dict[int, list[tuple[int, str]]] = {}
-        self._uses = Counter(j for i, operands in enumerate(program.operands) if self._computed(i) for j in operands)
+        self._computed = self._needed()
+        self._uses = Counter(j for i in self._computed for j in program.operands[i])
         self._uses.update(self.outputs)
-        self._consumer = {
-            j: i for i, operands in enumerate(program.operands) if self._computed(i) for j in operands
-        }  # fmt: skip
+        self._user = {j: i for i in self._computed for j in program.operands[i]}
+        self._signed = self._where_zeros_have_signs()
         self.text = "\n".join(self._lines())
 
     def __str__(self) -> str:
         return self.text
 
-    def _computed(self, i: int) -> bool:
-        return self.needed[i] and self.program.ops[i] not in SOURCES
+    def _needed(self) -> list[int]:
+        """The positions to be computed, in order."""
+        program, needed = self.program, set(self.outputs)
+        computed = []
+        for i in range(len(program) - 1, -1, -1):
+            if i in needed and program.ops[i] not in SOURCES:
+                computed.append(i)
+                needed.update(program.operands[i])
+        return computed[::-1]
+
+    def _where_zeros_have_signs(self) -> set[int]:
+        """The positions at which -0.0 would give another result than 0.0."""
+        signed = set(self.outputs)
+        for i in reversed(self._computed):
+            name = self.program.ops[i].name
+            if name not in _BLIND and (name not in _PASSING or i in signed):
+                signed.update(self.program.operands[i])
+        return signed
 
     def _lines(self) -> Iterator[str]:
-        program, names = self.program, self.names
-        parameters = [names[i] for i in _leaves(program)]
-        inputs = [names[i] for i in range(program.inputs)]
+        names = self.names
         forward: tuple[list[str], list[str]] = ([], [])  # for all examples, for each example
-        for i in range(len(program)):
-            if self._computed(i):
-                forward[self.lane[i]].extend(self._statements(i))
+        for i in self._computed:
+            forward[self.lane[i]].extend(self._statements(i))
         yield "def compute(parameters, rows):"
-        if parameters:
-            yield f"    {', '.join(parameters)}, = parameters"
+        if self.leaves:
+            yield f"    {', '.join([names[i] for i in self.leaves])}, = parameters"
         yield from ("    " + line for line in forward[False])
+        inputs = [names[i] for i in range(self.program.inputs)]
         loop = f"    for {', '.join(inputs) + ',' if inputs else '()'} in rows:"
         if self.of is None:
             yield "    results = []"
@@ -122,132 +120,108 @@ class Source:
             yield "    return results"
             return
         [output] = self.outputs
-        reverse = _Reverse(self)
-        yield "    share = 1.0 / len(rows)"
-        yield f"    {''.join(f'{name} = ' for name in reverse.sums)}total = 0.0"
+        reverse = Reverse(self)
         if self.lane[output]:
+            yield "    share = 1.0 / len(rows)"
+            yield from (f"    {name} = {text}" for text, name in reverse.shares.items())
+            yield f"    {''.join(f'{name} = ' for name in reverse.sums)}total = 0.0"
             yield loop
             yield from ("        " + line for line in forward[True])
             yield f"        total += {self.texts[output]}"
             yield from ("        " + line for line in reverse.lines[True])
-            yield "    total *= share"
-        else:
-            yield f"    total = {self.texts[output]}"
         yield from ("    " + line for line in reverse.lines[False])
-        yield f"    return total, [{', '.join(reverse.gradients)}]"
+        total = "share * total" if self.lane[output] else self.texts[output]
+        yield f"    return {total}, [{', '.join(reverse.gradients)}]"
+
+    # --- statements of the forward sweep
 
     def _statements(self, i: int) -> Iterator[str]:
         """The statements that compute one position; none if its expression moves into the one that uses it."""
-        op, operands = self.program.ops[i], self.program.operands[i]
+        op, operands, name = self.program.ops[i], self.program.operands[i], self.names[i]
         wanted = tuple(k for k in range(len(op.operands)) if any(self.moves[j] for j in _part(op, operands, k)))
-        pattern = _pattern(op, self.style, wanted)
-        words = {name: f"{self.names[i]}_{name}" for name in pattern.temporaries} | {"z": self.names[i]}
-        if op.variadic:
-            lists = [[self.texts[j] for j in _part(op, operands, k)] for k in range(len(op.operands))]
-            words["n"] = repr(float(len(lists[0])))
-            words |= {f"{name}": f"[{', '.join(texts)}]" for name, texts in zip(op.operands, lists, strict=True)}
-            value = self._written_out(op, lists) or _put(pattern.value, words)
+        rule = pattern(op, self.style, wanted)
+        size = float(len(operands) // len(op.operands))
+        words = {"z": name, "x": "x", "n": repr(size), **{word: f"{name}_{word}" for word in rule.temporaries}}
+        if op.name in _WRITTEN_OUT:
+            *first, value = self._written_out(i)
+            yield from first
         else:
-            words |= dict(zip(op.operands, (self.texts[j] for j in operands), strict=True))
-            value = _put(pattern.value, words)
-        yield from (_put(line, words) for line in pattern.before)
-        if self._moves_in(i, pattern, value):
-            plain = self.program.ops[self._consumer[i]].name in _SUMS and _PRODUCT.fullmatch(value)
-            self.texts[i] = value if plain else f"({value})"
+            yield from self._name_operands(i, rule, words)
+            yield from (line % words for line in rule.before)
+            first, value = [], f"{name} = {rule.value % words}"
+        if not first and self._moves_in(i, rule, value):
+            self.texts[i], self.bindings[i] = bound(value.removeprefix(f"{name} = "), op)
         else:
-            yield f"{self.names[i]} = {value}"
-        yield from (_put(line, words) for line in pattern.after)
+            yield value
+        yield from (line % words for line in rule.after)
         self.partials[i] = [
-            (j, self._element(op, pattern.partials[k], words, operands, k, n))
+            (j, self._partial(i, k, n, rule.partials[k], words))
             for k in wanted for n, j in enumerate(_part(op, operands, k)) if self.moves[j]
         ]  # fmt: skip
 
-    def _written_out(self, op: Op, lists: list[list[str]]) -> str | None:
-        if len(lists[0]) > _FEW or op.name not in ("sum", "dot", "mean"):
-            return None
-        terms = [" * ".join(pair) for pair in zip(*lists, strict=True)]
-        return " + ".join(terms) if op.name != "mean" else f"({' + '.join(terms)}) / {float(len(terms))}"
-
-    def _element(self, op: Op, text: str, words: dict[str, str], operands: Sequence[int], k: int, n: int) -> str:
-        """The partial of one operand, as source."""
-        if not op.variadic:
-            return _put(text, words)
-        if op.name == "prod":
-            return f"{_put(text, words)}[{n}]"
-        one = {name: self.texts[_part(op, operands, side)[n]] for side, name in enumerate("xy"[: len(op.operands)])}
-        return _put(text, words | one)
-
-    def _moves_in(self, i: int, pattern: _Pattern, value: str) -> bool:
-        """Whether the expression at i is written where it is used: once, it is short, and nothing else needs it."""
-        if self._uses[i] != 1 or pattern.uses_result or len(value) > _LONG or i in self.outputs:
-            return False
-        user = self._consumer[i]
-        op, operands = self.program.ops[user], self.program.operands[user]
-        if self.lane[user] != self.lane[i] or op.name not in (*_SUMS, "mul", "div", "neg"):
-            return False
-        if op.variadic:
-            return len(operands) <= _FEW
-        wanted = tuple(k for k, j in enumerate(operands) if self.moves[j])
-        return op.operands[operands.index(i)] in _pattern(op, self.style, wanted).once
-
-
-class _Reverse:
-    """The reverse sweep of a source: statements for each example, and for all of them at the end."""
-
-    def __init__(self, source: Source) -> None:
-        self.source = source
-        self.lines: tuple[list[str], list[str]] = ([], [])
-        self.sums: list[str] = []
-        program, names, lane = source.program, source.names, source.lane
-        [output] = source.outputs
-        contributions: dict[int, list[str]] = {output: ["share" if lane[output] else "1.0"]}
-        summed: set[int] = set()
-        for i in range(output, -1, -1):
-            if not source.moves[i] or program.ops[i] is LEAF or i not in contributions:
+    def _name_operands(self, i: int, rule: Pattern, words: dict[str, str]) -> Iterator[str]:
+        """Enter the operands' texts among the words; a list that is read more than once gets a variable."""
+        op, operands = self.program.ops[i], self.program.operands[i]
+        for k, word in enumerate(op.operands):
+            if not op.variadic:
+                words[word] = self._inside(operands[k], rule.once.get(word, ATOM))
                 continue
-            upstream = self._upstream(i, contributions.pop(i), summed)
-            for j, partial in source.partials[i]:
-                part = _product(upstream, partial)
-                if lane[i] and not lane[j]:
-                    if j not in summed:
-                        summed.add(j)
-                        self.sums.append(f"d_{names[j]}")
-                        contributions.setdefault(j, []).insert(0, f"d_{names[j]}")
-                    self.lines[True].append(f"d_{names[j]} += {part}".replace("+= -", "-= "))
-                else:
-                    contributions.setdefault(j, []).append(part)
-        self.gradients = [
-            _sum(contributions.get(i, ["0.0"])) for i in _leaves(program)
-        ]  # fmt: skip
+            texts = [self.texts[j] for j in _part(op, operands, k)]
+            words[word] = f"[{', '.join(texts)}]"
+            if rule.mentions[word] > 1:
+                yield f"{self.names[i]}_{word} = {words[word]}"
+                words[word] = f"{self.names[i]}_{word}"
 
-    def _upstream(self, i: int, parts: list[str], summed: set[int]) -> str:
-        """The name of the gradient at i, when all contributions are there."""
-        text = _sum(parts)
-        if _ATOM.fullmatch(text):
-            return text
-        name = f"d_{self.source.names[i]}"
-        if i in summed:  # what the loop summed has that name
-            self.lines[False].append(f"{name} += {_sum(parts[1:])}")
+    def _inside(self, j: int, wanted: int) -> str:
+        """The text of j in a place where it has to bind so tightly."""
+        text = self.texts[j]
+        return f"({text})" if self.bindings[j] < wanted or (text[0] == "-" and wanted > SUM) else text
+
+    def _written_out(self, i: int) -> Iterator[str]:
+        """A sum, mean or dot as statements: it begins with 0.0, as a sum does, where -0.0 would be another result."""
+        op, operands, name = self.program.ops[i], self.program.operands[i], self.names[i]
+        size = len(operands) // len(op.operands)
+        start = ["0.0"] if i in self._signed else []
+        if op.name == "dot":
+            pairs = zip(operands[:size], operands[size:], strict=True)
+            terms = start + [f"{self._inside(a, PRODUCT)} * {self._inside(b, ATOM)}" for a, b in pairs]
         else:
-            self.lines[self.source.lane[i]].append(f"{name} = {text}")
-        return name
+            terms = start + [self._inside(j, PRODUCT if n or start else SUM) for n, j in enumerate(operands)]
+        *sums, last = [" + ".join(terms[k : k + _TERMS]) for k in range(0, len(terms), _TERMS)]
+        yield from (f"{name} {'+=' if k else '='} {text}" for k, text in enumerate(sums))
+        last = f"{name} + {last}" if sums else last
+        yield f"{name} = {last}" if op.name != "mean" else f"{name} = ({last}) / {float(size)}"
 
+    def _partial(self, i: int, k: int, n: int, text: str, words: dict[str, str]) -> str:
+        """The partial of the n-th operand of those that the k-th name of the rule stands for, as source."""
+        op, operands = self.program.ops[i], self.program.operands[i]
+        if text[2:-2] in op.operands and not op.variadic:  # another operand as it stands
+            return self.texts[operands[op.operands.index(text[2:-2])]]
+        if not op.variadic:
+            return text % words
+        if op.name == "prod":
+            return f"{text % words}[{n}]"
+        one = {name: self.texts[_part(op, operands, side)[n]] for side, name in enumerate("xy"[: len(op.operands)])}
+        return text % (words | one)
 
-def _leaves(program: Scalars) -> list[int]:
-    """The positions of the parameters, in the order of their numbers."""
-    leaves = [i for i, op in enumerate(program.ops) if op is LEAF]
-    return sorted(leaves, key=lambda i: program.operands[i][0])
-
-
-def _needed(program: Scalars, outputs: Sequence[int]) -> list[bool]:
-    needed = [False] * len(program)
-    for i in outputs:
-        needed[i] = True
-    for i in range(len(program) - 1, -1, -1):
-        if needed[i] and program.ops[i] not in SOURCES:
-            for j in program.operands[i]:
-                needed[j] = True
-    return needed
+    def _moves_in(self, i: int, rule: Pattern, value: str) -> bool:
+        """Whether the expression at i is written where it is used: once, it is short, and nothing else needs it."""
+        if self._uses[i] != 1 or rule.needs_result or len(value) > _LONG:
+            return False
+        if i in self.outputs:
+            return True
+        user = self._user[i]
+        op, operands = self.program.ops[user], self.program.operands[user]
+        if self.lane[user] != self.lane[i]:
+            return False
+        place = operands.index(i)
+        if op.name == "dot":
+            size = len(operands) // 2
+            return not self.moves[operands[(place + size) % (2 * size)]]
+        if op.variadic:
+            return op.name in _WRITTEN_OUT
+        wanted = tuple(k for k, j in enumerate(operands) if self.moves[j])
+        return op.operands[place] in pattern(op, self.style, wanted).once
 
 
 def _part(op: Op, operands: Sequence[int], k: int) -> Sequence[int]:
@@ -259,36 +233,22 @@ def _part(op: Op, operands: Sequence[int], k: int) -> Sequence[int]:
 
 
 def _names(program: Scalars) -> list[str]:
-    """A variable for each position: labels as far as Python allows, each once."""
-    taken: set[str] = {"parameters", "rows", "results", "share", "total", "compute", "inf", "nan"}
+    """A variable for each position: labels as far as Python allows, each once; else w, x or v and a number."""
+    taken = {"parameters", "rows", "results", "total", "compute", "inf", "nan", "n"}
     names = []
-    for i in range(len(program)):
-        label = re.sub(r"\W", "_", program.names.get(i, ""), flags=re.ASCII)
-        name = label if label and not label[0].isdigit() and label[0] != "_" else f"v{i}"
-        while name in taken or f"d_{name}" in taken or keyword.iskeyword(name) or name.startswith("d_"):
-            name = f"v{i}" if name != f"v{i}" and not name.startswith("v") else f"v_{name}"
+    for i, (op, operands) in enumerate(zip(program.ops, program.operands, strict=True)):
+        plain = f"w{operands[0]}" if op is LEAF else f"x{operands[0]}" if op is INPUT else f"v{i}"
+        name = re.sub(r"\W", "_", program.names[i], flags=re.ASCII) if i in program.names else plain
+        if not name[:1].isalpha() or keyword.iskeyword(name) or _RESERVED.search(name) or f"d_{name}" in taken:
+            name = plain
+        while name in taken:
+            name = plain if plain not in taken else f"{name}_"
         taken.add(name)
         names.append(name)
     return names
 
 
-def _put(text: str, words: dict[str, str]) -> str:
-    """A rule text with other words in place of its own."""
-    return _WORD.sub(lambda match: _inner(words.get(match[0], match[0])), text)
-
-
-def _inner(text: str) -> str:
-    return f"({text})" if text.startswith("-") else text
-
-
-def _product(upstream: str, partial: str) -> str:
-    if partial in ("1.0", "-1.0"):
-        return upstream if partial == "1.0" else f"-{upstream}"
-    return f"{upstream} * {partial if _ATOM.fullmatch(partial) else f'({partial})'}"
-
-
-def _sum(parts: Sequence[str]) -> str:
-    return " + ".join(parts).replace("+ -", "- ")
+_RESERVED = re.compile(r"^d_|^share|_t\d+$|_[xy]s$")
 
 
 NAMESPACES: dict[str, dict[str, Any]] = {
@@ -298,17 +258,14 @@ NAMESPACES: dict[str, dict[str, Any]] = {
 
 
 def function_of(program: Scalars, of: int | None, title: str) -> Callable[[Sequence[float], Sequence[Any]], Any]:
-    """The function that the source defines; where it raises or gives nan, its `ieee` spelling answers."""
+    """The function that the source defines; where that raises, or gives nan or inf, its `ieee` spelling answers."""
     fast = _define(Source(program, of).text, f"{title}", "fast")
     careful: list[Callable[..., Any]] = []
 
     def compute(parameters: Sequence[float], rows: Sequence[Any]) -> Any:
         try:
             result = fast(parameters, rows)
-            if of is None:
-                return result
-            check = sum(result[1], result[0])
-            if check == check:  # nan is not itself
+            if of is None or sum(result[1], result[0]) * 0.0 == 0.0:  # all are finite
                 return result
         except (ArithmeticError, ValueError):
             pass

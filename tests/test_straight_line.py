@@ -1,0 +1,69 @@
+"""Straight-line Python: its size, its limits, and corners that the sources of generated code have."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import engine
+from engine import Value, functions
+from engine.subject import reverse
+
+
+def check(function: Callable[..., Any], rows: list[list[float]], rtol: float = 1e-12) -> Any:
+    """Compile for Python, and hold value and gradient of the mean against the eager engine; returns the program."""
+    compiled = engine.compile(function, backend="python")
+    value, gradient = compiled.value_and_grad(rows)
+    mean = functions.mean([function([Value(x) for x in row]) for row in rows])
+    slopes, sizes = reverse(mean, list(compiled.parameters))
+    assert value == pytest.approx(mean.data, rel=rtol, nan_ok=True)
+    for mine, true, size in zip(gradient, slopes, sizes, strict=True):
+        assert mine == true or abs(mine - true) <= rtol * max(size, abs(true)), (mine, true)
+    return compiled.program
+
+
+def chain(n: int) -> Callable[..., Any]:
+    """One number after the other, each of the one before: x and the parameters are read in every step."""
+    w, u = Value(0.3), Value(0.9)
+
+    def function(x: list[Any]) -> Any:
+        z = x[0]
+        for k in range(n):
+            z = u * z - (z * w + x[0] * 0.1 * (-1) ** k)
+        return z
+
+    return function
+
+
+def long_sum(n: int) -> Callable[..., Any]:
+    ws = [Value(math.sin(k)) for k in range(n)]
+    return lambda x: functions.sum([*(w * w * x[0] for w in ws), *(x[0] - w for w in ws)])
+
+
+def long_dot(n: int) -> Callable[..., Any]:
+    ws = [Value(math.sin(k)) for k in range(n)]
+    return lambda x: functions.dot(ws, [x[0] * (k % 7) for k in range(n)]) - functions.mean(ws) * functions.dot(ws, ws)
+
+
+def plus(n: int) -> Callable[..., Any]:
+    """One parameter in very many places, by single pluses and minuses."""
+    w = Value(0.7)
+
+    def function(x: list[Any]) -> Any:
+        z: Any = 0.0
+        for k in range(n):
+            z = z + w * float(k % 3) if k % 2 else z - x[0] * w
+        return z
+
+    return function
+
+
+@pytest.mark.parametrize("make", [chain, long_sum, long_dot, plus])
+@pytest.mark.parametrize("n", [1, 2, 15, 16, 17, 40, 65, 130, 5000])
+def test_of_any_length(make: Callable[[int], Callable[..., Any]], n: int) -> None:
+    """No sum, product or nesting is so long that Python's parser gives up, nor is a sign lost between statements."""
+    text = str(check(make(n), [[0.5], [-0.25], [2.0]], 1e-11))
+    assert max(line.count(" + ") + line.count(" - ") + line.count("(") for line in text.splitlines()) <= 70

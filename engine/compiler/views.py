@@ -56,7 +56,7 @@ def is_grid(codes: Codes) -> bool:
     """
     steps = [np.take(codes, [1 % length], axis) - np.take(codes, [0], axis) for axis, length in enumerate(codes.shape)]
     first = codes.flat[0]
-    places = np.indices(codes.shape, sparse=True)
+    places: tuple[Codes, ...] = np.indices(codes.shape, sparse=True)
     return bool((codes == first + sum(step.flat[0] * place for step, place in zip(steps, places, strict=True))).all())
 
 

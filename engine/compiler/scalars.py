@@ -6,6 +6,9 @@ changed in place. This module knows nothing of arrays, batches or source.
 
 from __future__ import annotations
 
+from itertools import accumulate, filterfalse
+
+from engine.graph import topological_order
 from engine.ops import CONSTANT, LEAF, OPS, Op
 from engine.rules import evaluator
 
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 
 INPUT = Op("input", "", (), "a number of the example at hand", operands=())
 
-SOURCES = (INPUT, LEAF, CONSTANT)
+SOURCES = frozenset([INPUT, LEAF, CONSTANT])
 """What is not computed: inputs, parameters, constants."""
 
 
@@ -77,45 +80,55 @@ class Scalars:
 
     def moving(self, what: Op) -> list[bool]:
         """For each position, whether it is computed from an input (`INPUT`) or from a parameter (`LEAF`)."""
+        if what is INPUT and not self.inputs:
+            return [False] * len(self)
         moves: list[bool] = []
-        move = moves.__getitem__
+        move, add = moves.__getitem__, moves.append
         for op, operands in zip(self.ops, self.operands, strict=True):
-            moves.append(op is what if op in SOURCES else any(map(move, operands)))
+            if op in SOURCES:
+                add(op is what)
+            elif len(operands) <= 2:
+                add(move(operands[0]) or move(operands[-1]))
+            else:
+                add(any(map(move, operands)))
         return moves
 
 
-def scalars_of(
-    outputs: Sequence[Value], inputs: Sequence[Value], order: Iterable[Value] = (), made_inside: Iterable[Value] = ()
-) -> Scalars:
-    """The program of a graph. Leaves that are no inputs are parameters; those `made_inside` are numbers."""
-    from engine.graph import topological_order
+def scalars_of(outputs: Sequence[Value], inputs: Sequence[Value], made_inside: Iterable[Value] = ()) -> Scalars:
+    """The program of a graph. Leaves that are no inputs are parameters; those `made_inside` are numbers.
 
+    A number that enters at many places stands there once.
+    """
     positions = {node: i for i, node in enumerate(inputs)}
+    at = positions.__getitem__
     program = Scalars(
         [INPUT] * len(inputs), [(i,) for i in range(len(inputs))], {}, [], len(inputs), [],
         {i: node.label for node, i in positions.items() if node.label},
     )  # fmt: skip
-    fixed, operands_of = set(made_inside), positions.__getitem__
-    add_op, add_operands = program.ops.append, program.operands.append
-    for node in order or topological_order(*outputs):
-        if node in positions:
-            continue
-        position = positions[node] = len(program.ops)
-        op = node.op
+    ops, operands_of, parameters = program.ops, program.operands, program.parameters
+    fixed, constants = set(made_inside), dict[object, int]()
+    for node in filterfalse(positions.__contains__, topological_order(*outputs)):
+        position, op, first = len(ops), node.op, node._first
         operands: tuple[int, ...] = ()
-        if node._first is None:
-            if op is CONSTANT or node in fixed:
-                op = CONSTANT
-                program.numbers[position] = node._data
-            else:
-                operands = (len(program.parameters),)
-                program.parameters.append(node)
+        if first.__class__ is tuple:
+            operands = tuple(map(at, node.parents))
+        elif first is not None:
+            second = node._second
+            operands = (at(first),) if second is None else (at(first), at(second))
+        elif op is CONSTANT or node in fixed:
+            op, number = CONSTANT, node._data
+            positions[node] = earlier = constants.setdefault(number or repr(number), position)  # 0.0 is not -0.0
+            if earlier != position:
+                continue
+            program.numbers[position] = number
         else:
-            operands = tuple(map(operands_of, node.parents))
-        if node._note and node._note[0] and op is not CONSTANT:
+            operands = (len(parameters),)
+            parameters.append(node)
+        positions[node] = position
+        ops.append(op)
+        operands_of.append(operands)
+        if node._note is not None and node._note[0] and op is not CONSTANT:
             program.names[position] = node._note[0]
-        add_op(op)
-        add_operands(operands)
     program.outputs = [positions[node] for node in outputs]
     return program
 
@@ -187,16 +200,12 @@ def with_simple_powers(program: Scalars) -> Scalars:
     return v2
     """
     pow_, square = OPS["pow"], OPS["square"]
-    squares = [
-        i
-        for i, (op, operands) in enumerate(zip(program.ops, program.operands, strict=True))
-        if op is pow_ and program.numbers.get(operands[1]) == 2.0
-    ]
-    if not squares:
-        return program
     ops, operands_of = list(program.ops), list(program.operands)
-    for i in squares:
-        ops[i], operands_of[i] = square, operands_of[i][:1]
+    if pow_ not in set(ops):
+        return program
+    for i, op in enumerate(program.ops):
+        if op is pow_ and program.numbers.get(operands_of[i][1]) == 2.0:
+            ops[i], operands_of[i] = square, operands_of[i][:1]
     return Scalars(
         ops, operands_of, program.numbers, program.outputs, program.inputs, program.parameters, program.names
     )
@@ -213,26 +222,21 @@ def without_repetition(program: Scalars) -> Scalars:
     v2 = mul(v1, v1)
     return v2
     """
-    first: dict[object, int] = {}
-    same = list(range(len(program)))
+    tables: dict[Op, dict[object, int]] = {op: {} for op in set(program.ops)}
+    new: list[int] = []
+    kept: list[int] = []
     operands_of: list[tuple[int, ...]] = []
-    moved = False
     for i, (op, operands) in enumerate(zip(program.ops, program.operands, strict=True)):
-        key: object
-        if op in SOURCES:
-            # repr: 0.0 is not -0.0, and nan is nan
-            key = repr(program.numbers[i]) if op is CONSTANT else (op, operands)
-        else:
-            if moved:
-                operands = tuple(map(same.__getitem__, operands))
-            key = (op, operands)
-        same[i] = earlier = first.setdefault(key, i)
-        moved = moved or earlier != i
-        operands_of.append(operands)
-    if not moved:
-        return program
-    kept = [same[i] == i for i in range(len(program))]
-    return _selected(program, kept, operands_of, [same[i] for i in program.outputs])
+        if len(kept) < i and op not in SOURCES:
+            operands = tuple(map(new.__getitem__, operands))
+        # repr: 0.0 is not -0.0, and nan is nan
+        key: object = repr(program.numbers[i]) if op is CONSTANT else operands
+        position = tables[op].setdefault(key, len(kept))
+        new.append(position)
+        if position == len(kept):
+            kept.append(i)
+            operands_of.append(operands)
+    return program if len(kept) == len(program) else _selected(program, kept, new, operands_of)
 
 
 def without_dead_code(program: Scalars) -> Scalars:
@@ -248,14 +252,22 @@ def without_dead_code(program: Scalars) -> Scalars:
     v1 = exp(x)
     return v1
     """
-    needed = [op is INPUT or op is LEAF for op in program.ops]
+    ops, operands_of = program.ops, program.operands
+    needed = bytearray([op is INPUT or op is LEAF for op in ops])
     for i in program.outputs:
         needed[i] = True
     for i in range(len(program) - 1, -1, -1):
-        if needed[i] and program.ops[i] not in SOURCES:
-            for j in program.operands[i]:
+        if needed[i] and ops[i] not in SOURCES:
+            for j in operands_of[i]:
                 needed[j] = True
-    return program if all(needed) else _selected(program, needed, program.operands, program.outputs)
+    if all(needed):
+        return program
+    kept = [i for i, keep in enumerate(needed) if keep]
+    new = list(accumulate(needed, initial=0))
+    at = new.__getitem__
+    return _selected(
+        program, kept, new, [operands_of[i] if ops[i] in SOURCES else tuple(map(at, operands_of[i])) for i in kept]
+    )
 
 
 def with_parameters_ordered(program: Scalars, order: Sequence[int]) -> Scalars:
@@ -281,22 +293,15 @@ def with_output(program: Scalars, of: int) -> Scalars:
     )  # fmt: skip
 
 
-def _selected(
-    program: Scalars, kept: Sequence[bool], operands_of: Sequence[tuple[int, ...]], outputs: Iterable[int]
-) -> Scalars:
-    """The positions that are kept, numbered anew."""
-    new = [-1] * len(program)
-    chosen = [i for i, keep in enumerate(kept) if keep]
-    for position, i in enumerate(chosen):
-        new[i] = position
-    ops = [program.ops[i] for i in chosen]
-    renamed = new.__getitem__
+def _selected(program: Scalars, kept: Sequence[int], new: Sequence[int], operands_of: list[tuple[int, ...]]) -> Scalars:
+    """What stands at the positions that are kept, with its new operands; `new`: where each old position went."""
+    numbers, names = program.numbers, program.names
     return Scalars(
-        ops,
-        [operands_of[i] if program.ops[i] in SOURCES else tuple(map(renamed, operands_of[i])) for i in chosen],
-        {new[i]: number for i, number in program.numbers.items() if kept[i]},
-        [new[i] for i in outputs],
+        [program.ops[i] for i in kept],
+        operands_of,
+        {position: numbers[i] for position, i in enumerate(kept) if i in numbers},
+        [new[i] for i in program.outputs],
         program.inputs,
         program.parameters,
-        {new[i]: name for i, name in program.names.items() if kept[i]},
+        {position: names[i] for position, i in enumerate(kept) if i in names},
     )

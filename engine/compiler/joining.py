@@ -48,14 +48,13 @@ class Joins:
         self._scaled: dict[int, tuple[float, int]] = {}  # products of a number and such a one
         self._spread: dict[int, float] = {}  # how many powers of e its factors may be away from 1
         self._minus: set[int] = set()  # such ones that are minus something, or minus minus
-        uses = _uses(program)
+        uses, linear, parts = _uses(program), self.linear, self._parts
         for i, (op, operands) in enumerate(zip(program.ops, program.operands, strict=True)):
-            rule = _RULES.get(op)
-            if rule is not None:
-                parts = rule(self, i, operands)
-                self.linear[i] = parts > 0
+            if op in _RULES:
+                count = _RULES[op](self, i, operands)
+                linear[i] = count > 0
                 if uses[i] == 1:
-                    self._parts[i] = parts
+                    parts[i] = count
 
     def parts(self, root: int, where: Sequence[int], constant: Callable[[float], int]) -> Parts:
         """What a linear operation is the sum of, by factor: left and right factors of products, and terms.
@@ -169,7 +168,8 @@ class Joins:
         if not parts or (abs(number) != 1.0 and (parts > _SHORT or spread > log(_SAFE[1]))):
             return 1
         self.inside[j] = True
-        self._spread[i] = max(spread, self._spread.get(i, 0.0))
+        if spread:
+            self._spread[i] = max(spread, self._spread.get(i, 0.0))
         return parts
 
 

@@ -5,8 +5,10 @@ The constants were measured on one machine (see tests/benchmarks/bench_compiler.
 
 from __future__ import annotations
 
+from itertools import compress
+
 from engine.compiler.grouping import groups
-from engine.compiler.scalars import INPUT, SOURCES
+from engine.compiler.scalars import INPUT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,12 +32,9 @@ class Costs:
 
     def __init__(self, made: Recording) -> None:
         program = made.scalars
-        lane = program.moving(INPUT)
-        counts = [0, 0]
-        for op, operands, moves in zip(program.ops, program.operands, lane, strict=True):
-            if op not in SOURCES:
-                counts[moves] += len(operands)
-        self.operands = tuple(counts)
+        counts = list(map(len, program.operands))  # one each of inputs and parameters: their numbers
+        lanes = sum(compress(counts, program.moving(INPUT))) - program.inputs
+        self.operands = sum(counts) - program.inputs - len(program.parameters) - lanes, lanes
         self.instructions = len(groups(made.forms.nodes))
 
     def python(self, size: int) -> float:

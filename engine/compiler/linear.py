@@ -106,21 +106,20 @@ class Forms:
         In that order the weights of a layer are a matrix, and its biases a range.
         """
         numbers = {position: number for number, position in enumerate(self.parameters)}
+        is_parameter = numbers.__contains__
         order: dict[int, None] = {}
-        nodes = self.nodes
         by_level: dict[int, list[Node]] = {}
-        for node in nodes:
+        for node in self.nodes:
             by_level.setdefault(node.level, []).append(node)
         by_level.pop(0, None)
         for _, level in sorted(by_level.items()):
             for node in level:
                 if node.left == node.right and len(node.left) > 1:  # squares of all parameters should not order them
                     continue
-                order.update(dict.fromkeys([i for i in node.left if i in numbers]))
-                if node.right:
-                    order.update(dict.fromkeys([i for i in node.right if i in numbers]))
+                order.update(dict.fromkeys(filter(is_parameter, node.left)))
+                order.update(dict.fromkeys(filter(is_parameter, node.right)))
             for node in level:
-                order.update(dict.fromkeys([i for i in node.addends if i in numbers]))
+                order.update(dict.fromkeys(filter(is_parameter, node.addends)))
         order.update(dict.fromkeys(self.parameters))
         found = [numbers[i] for i in order]
         self.parameters = list(order)

@@ -56,6 +56,7 @@ class Plan:
         self._arrays: dict[int | None, ArrayProgram] = {}
         self._runs: dict[tuple[int, int | None], Run | Parts] = {}
         self.unverified: Callable[..., Any] | None = None
+        self.verified: tuple[float, ...] | None = None  # the only example so far
         self.latest: Run | Parts | None = None
 
     def backend(self, size: int) -> str:

@@ -15,7 +15,15 @@ from math import prod
 from engine import functions
 from engine.compiler.batches import Tree, flat_grid
 from engine.compiler.linear import Forms
-from engine.compiler.scalars import INPUT, SOURCES, Scalars, scalars_of, tidied, with_parameters_ordered
+from engine.compiler.scalars import (
+    INPUT,
+    SOURCES,
+    Scalars,
+    scalars_of,
+    tidied,
+    with_parameters_ordered,
+    without_dead_code,
+)  # fmt: skip
 from engine.modes import enable_grad
 from engine.ops import CONSTANT
 from engine.source_lines import calling_line
@@ -38,12 +46,11 @@ class Recording:
         forms: the same with its linear parts as forms.
         random: the distribution of each random input.
         result: the structure of what the function returns.
-        row: the numbers of the example that was recorded.
-        numbers: what the function returned for it, until the program has been held against that.
+        numbers: what the function returned for the example, until the program has been held against that.
         widths: how many inputs each grid has; the random ones come last.
     """
 
-    __slots__ = ("forms", "numbers", "random", "result", "row", "scalars", "widths")
+    __slots__ = ("forms", "numbers", "random", "result", "scalars", "widths")
 
     def __init__(self, recorded: Scalars, random: list[str], result: Tree, widths: list[int]) -> None:
         self.widths = [*widths, len(random)] if random else widths
@@ -51,7 +58,6 @@ class Recording:
         self.forms = Forms(scalars)
         self.scalars = with_parameters_ordered(scalars, self.forms.order_parameters())
         self.random, self.result = random, result
-        self.row: tuple[float, ...] = ()
         self.numbers: list[float] | None = None
 
 
@@ -62,8 +68,12 @@ def record(function: Callable[..., Any], batch: Batch) -> Recording:
         TracingError: a number of the example decides something, or Python's random numbers enter.
         TypeError: the function returns something else than Values and numbers.
     """
-    row = batch.rows()[0]
-    inputs = [Value(number) for number in row]
+    with collector_paused():
+        return _recorded(function, batch)  # the graph is gone before the collector looks again
+
+
+def _recorded(function: Callable[..., Any], batch: Batch) -> Recording:
+    inputs = [Value(number) for number in batch.rows()[0]]
     random: list[str] = []
     drawn: list[Value] = []
 
@@ -72,30 +82,27 @@ def record(function: Callable[..., Any], batch: Batch) -> Recording:
         drawn.append(Value(0.5))
         return drawn[-1]
 
-    with collector_paused():
-        mode = tracing()
-        mode.draw = draw
-        before = _random_states()
-        with mode, enable_grad():
-            returned = function(*batch.example(iter(inputs)))
-        if _random_states() != before:
-            raise _random_error(function, batch)
-        result, outputs = outputs_of(returned)
-        recorded = scalars_of(outputs, [*inputs, *drawn], made_inside=mode.leaves)
-        made = Recording(recorded, random, result, [prod(s) for s in batch.shapes])
-        made.row = row
-        if not random:  # else the program computes with other random numbers
-            made.numbers = [output._data for output in outputs]
-        return made
+    mode = tracing()
+    mode.draw = draw
+    before = _random_states()
+    with mode, enable_grad():
+        returned = function(*batch.example(iter(inputs)))
+    if _random_states() != before:
+        raise _random_error(function, batch)
+    result, outputs = outputs_of(returned)
+    recorded = scalars_of(outputs, [*inputs, *drawn], made_inside=mode.leaves)
+    made = Recording(recorded, random, result, [prod(s) for s in batch.shapes])
+    if not random:  # else the program computes with other random numbers
+        made.numbers = [output._data for output in outputs]
+    return made
 
 
 def outputs_of(returned: Any) -> tuple[Tree, list[Value]]:
     """The structure of a function's result, and its Values in order."""
     result = Tree(returned)
+    grids, result.grids = result.grids, []  # a structure that is kept shall not keep a graph
     return result, [
-        operand(leaf)
-        for grid, shape in zip(result.grids, result.shapes, strict=True)
-        for leaf in flat_grid(grid, shape)
+        operand(leaf) for grid, shape in zip(grids, result.shapes, strict=True) for leaf in flat_grid(grid, shape)
     ]
 
 
@@ -103,7 +110,8 @@ def record_graph(output: Any, inputs: Sequence[Value]) -> Recording:
     """The program of a graph that exists already."""
     with collector_paused():
         result, outputs = outputs_of(output)
-        return Recording(scalars_of(outputs, inputs), [], result, [len(inputs)] if inputs else [])
+        program = without_dead_code(scalars_of(outputs, inputs))  # an input may be computed from others
+        return Recording(program, [], result, [len(inputs)] if inputs else [])
 
 
 def graph_of(program: Scalars, inputs: Sequence[Value]) -> list[Value]:
@@ -127,7 +135,7 @@ def replayed(function: Callable[..., Any], batch: Batch, row: Sequence[float], r
     supply = iter(random)
     mode = tracing()
     mode.draw = lambda distribution: Value(next(supply))
-    with mode, enable_grad():
+    with collector_paused(), mode, enable_grad():
         return function(*batch.example(Value(number) for number in row))
 
 

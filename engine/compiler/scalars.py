@@ -157,7 +157,8 @@ def evaluated(program: Scalars, parameters: Sequence[float], inputs: Sequence[fl
 
 def tidied(program: Scalars) -> Scalars:
     """Constants folded, common subexpressions computed once, dead code left out."""
-    return without_dead_code(without_repetition(with_simple_powers(with_constants_folded(program))))
+    smaller = without_repetition(with_simple_powers(with_constants_folded(program)))
+    return program if smaller is program else without_dead_code(smaller)  # a graph has none
 
 
 def with_constants_folded(program: Scalars) -> Scalars:

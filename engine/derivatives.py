@@ -238,7 +238,8 @@ _FUNCTIONS: dict[str, object] = {}
 def _partials(node: Value, moving: set[Value]) -> list[tuple[Value, Number]]:
     """The parents that move, each with its partial as a Value; an edge whose partial is the number 0 is left out."""
     if not _FUNCTIONS:
-        _FUNCTIONS.update({name: getattr(functions, name) for name in OPS}, prod_of_others=_prod_of_others)
+        _FUNCTIONS.update({name: getattr(functions, name) for name in OPS})
+        _FUNCTIONS.update(prod_of_others=_prod_of_others, shares=functions.softmax)
     op, parents = node.op, node.parents
     lists = _lists(op, parents)
     pairs: list[tuple[Value, Number]] = []

@@ -102,6 +102,18 @@ def logsumexp(xs: Sequence[float]) -> float:
     return peak + (math.log1p(tail) if ties == 1 else math.log(ties + tail))
 
 
+def shares(xs: Sequence[float]) -> list[float]:
+    """exp(x) / sum(exp(xs)) for each x: logsumexp's slopes, which its rounded value would spoil for large numbers.
+
+    >>> shares([1e6, 1e6])
+    [0.5, 0.5]
+    """
+    peak = max(xs)
+    weights = [math.exp(x - peak) for x in xs]  # one nan makes all of them nan, by their sum
+    whole = total(weights) if peak - peak == 0 else 1.0
+    return [weight / whole for weight in weights]
+
+
 def _scaled(pair: tuple[float, int], x: float) -> tuple[float, int]:
     """pair * x, with the binary exponent kept apart, so that no product in between overflows or underflows."""
     factor, shift = math.frexp(x)
@@ -288,7 +300,7 @@ IEEE: dict[str, Callable[..., object]] = {
 _BOTH: dict[str, Callable[..., object]] = {
     "abs": abs, "floor": floor, "digamma": digamma, "polygamma": polygamma, "sum": total, "dot": dot,
     "prod": prod, "max": maximum, "min": minimum, "logsumexp": logsumexp,
-    "norm": norm, "prod_of_others": prod_of_others,
+    "norm": norm, "prod_of_others": prod_of_others, "shares": shares,
 }  # fmt: skip
 FAST |= _BOTH | {"power": math.pow}
 IEEE |= _BOTH | {"divide": divide, "floor_divide": floor_divide, "remainder": remainder, "power": power}

@@ -68,3 +68,20 @@ def test_of_any_length(make: Callable[[int], Callable[..., Any]], n: int) -> Non
     """No sum, product or nesting is so long that Python's parser gives up, nor is a sign lost between statements."""
     text = str(check(make(n), [[0.5], [-0.25], [2.0]], 1e-11))
     assert max(part.count(" + ") for part in re.split(", |\n", text)) <= 64
+
+
+@pytest.mark.parametrize("backend", ["python", "numpy"])
+@pytest.mark.parametrize(
+    "numbers", [[800.0, 800.0, -800.0], [1e5, 1e5 - 1e-9], [1e15, 1e15 + 1], [-745.0, 0.0, 1e-17], [3e3, 2999.9999]]
+)
+def test_shares_of_large_scores(numbers: list[float], backend: str) -> None:
+    """The slopes of logsumexp are right although its value is rounded, in the eager engine and compiled."""
+    xs = [Value(x) for x in numbers]
+    eager = functions.logsumexp(xs)
+    eager.backward()
+    value, gradient = engine.compile(lambda: functions.logsumexp(xs), backend=backend).value_and_grad()
+    weights = [math.exp(x - max(numbers)) for x in numbers]
+    assert value == pytest.approx(eager.data, rel=1e-15)
+    for true, mine, x in zip(weights, gradient, xs, strict=True):
+        assert mine == pytest.approx(true / sum(weights), rel=1e-13, abs=1e-300)
+        assert x.grad == pytest.approx(true / sum(weights), rel=1e-13, abs=1e-300)

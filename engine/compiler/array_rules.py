@@ -138,6 +138,11 @@ class Segments:
         np.add(np.log(total, out=total), peak, out=z)
         return bool(np.absolute(z).min() > 0.5)  # no number is not either
 
+    def shares(self, x: Any) -> Any:
+        peak = self.max(x)
+        weights = np.exp(x - self.spread(peak))
+        return weights / self.spread(np.where(np.isfinite(peak), self.sum(weights), 1.0))
+
     def norm(self, x: Any) -> Any:
         size = np.abs(x)
         peak = self.max(size)
@@ -184,7 +189,7 @@ def _row_text(expression: Expression) -> tuple[str, bool]:
     name, *parts = expression
     if str(name) not in OPS or OPS[str(name)].variadic:
         text, is_row = _row_text(parts[0])
-        return f"s.{name}({text})", name != "prod_of_others"
+        return f"s.{name}({text})", name not in ("prod_of_others", "shares")
     texts = [_row_text(part) for part in parts]
     is_row = all(row or _is_number(text) for text, row in texts) and any(row for _, row in texts)
     words = [text if is_row or not row else f"s.spread({text})" for text, row in texts]

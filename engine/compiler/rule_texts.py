@@ -19,7 +19,7 @@ SUM, PRODUCT, ATOM = range(3)
 
 _WORD = re.compile(r"\b[a-z]\w*")
 _NUMBER = r"\d[\d.]*(?:e[-+]?\d+)?"
-_FACTOR = rf"(?:{_NUMBER}|\w*\([^()]*\)|\w+)"
+_FACTOR = rf"(?:{_NUMBER}|\w*\([^()]*\)|\w+(?:\[\d+\])?)"
 _ATOM = re.compile(_FACTOR)
 _PRODUCT = re.compile(rf"-?{_FACTOR}(?: [*/] {_FACTOR})*")
 _SCALED = re.compile(rf"(-?)(?:({_NUMBER}|inf|nan)(?: ([*/]) |$))?(.*)")
@@ -49,12 +49,12 @@ class Pattern:
         self.partials = {k: _template(text, names) for k, text in body.elements.items()}
         first = [line.split(" = ")[1] for line in before] + [value]
         others = Counter(_WORD.findall(" ".join([*after, *body.elements.values()])))
-        self.mentions = Counter(_WORD.findall(" ".join(first)))
+        self.mentions = Counter(_WORD.findall(" ".join([*first, *after])))
         self.needs_result = "z" in others
         self.once = {
             name: _binding(text, match.start(), match.end())
             for text in first for match in _WORD.finditer(text) for name in [match[0]]
-            if name in op.operands and self.mentions[name] == 1 and name not in others and not op.variadic
+            if name in op.operands and self.mentions[name] == 1 and name not in others
         }  # fmt: skip
 
 

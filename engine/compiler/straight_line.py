@@ -194,13 +194,11 @@ class Source:
 
     def _partial(self, i: int, k: int, n: int, text: str, words: dict[str, str]) -> str:
         """The partial of the n-th operand of those that the k-th name of the rule stands for, as source."""
-        op, operands = self.program.ops[i], self.program.operands[i]
-        if text[2:-2] in op.operands and not op.variadic:  # another operand as it stands
-            return self.texts[operands[op.operands.index(text[2:-2])]]
-        if not op.variadic:
-            return text % words
-        if op.name == "prod":
-            return f"{text % words}[{n}]"
+        op, operands, word = self.program.ops[i], self.program.operands[i], text[2:-2]
+        if not op.variadic:  # perhaps another operand as it stands
+            return self.texts[operands[op.operands.index(word)]] if word in op.operands else text % words
+        if word in words and word not in "xyzn":  # a list of all partials
+            return f"{words[word]}[{n}]"
         one = {name: self.texts[_part(op, operands, side)[n]] for side, name in enumerate("xy"[: len(op.operands)])}
         return text % (words | one)
 

@@ -66,9 +66,8 @@ class Reverse:
         slopes = self._slopes.pop(i, [])
         if i not in self._begun and len(slopes) == 1:
             number, text = slopes[0]
-            if (len(self.source.partials[i]) == 1 and len(text) < _LONG) or (
-                text.isidentifier() and abs(number) == 1.0
-            ):
+            used_once = len(self.source.partials[i]) == 1 and len(text) < _LONG
+            if used_once or not text or (text.isidentifier() and abs(number) == 1.0):
                 return slopes[0]
         if slopes:
             self._assign(i, slopes)

@@ -46,8 +46,9 @@ class Descent:
 
     def step(self, numbers: Array, gradient: Array) -> None:
         if isinstance(numbers, list):
+            rate = self.rate
             for k, slope in enumerate(gradient):
-                numbers[k] -= self.rate * slope
+                numbers[k] -= rate * slope
         else:
             np.multiply(gradient, self.rate, out=self.change)
             np.subtract(numbers, self.change, out=numbers)

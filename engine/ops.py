@@ -197,7 +197,7 @@ _TABLE = (
     Op("cosh", "cosh(x)", ("sinh(x)",), "hyperbolic cosine", special=(0.0, 1e-10, 20.0, -700.0, 1000.0, -INF, NAN)),
     Op("tanh", "tanh(x)", ("4 * sigmoid(2 * x) * sigmoid(-(2 * x))",), "hyperbolic tangent",
        textbook=("1 - z ** 2",),
-       quick=("tanh(x)", "4 * exp(2 * x) / (1 + exp(2 * x)) / (1 + exp(2 * x))"),
+       quick=("tanh(x)", "where(z * z < 0.98, 1 - z * z, 1 / cosh(x) / cosh(x))"),
        special=(0.0, 1e-10, 20.0, -20.0, 300.0, -1000.0, INF, NAN)),
     Op("asinh", "asinh(x)", ("1 / hypot(x, 1)",), "inverse hyperbolic sine", textbook=("1 / sqrt(x ** 2 + 1)",),
        aliases=("arcsinh",),

@@ -3,6 +3,7 @@
     python tests/benchmarks/bench_compiler.py                  # all rows, in markdown
     python tests/benchmarks/bench_compiler.py moons xor        # some; --quick for fewer rounds
     python tests/benchmarks/bench_compiler.py compilation      # microseconds per scalar node
+    python tests/benchmarks/bench_compiler.py choice           # which executor the costs choose, and which is faster
 
 Every contender trains or computes the same numbers (1e-10 apart at most in float64, 1e-4 in float32), which is checked
 before it is timed. One core, processor time, contenders in turn within each round; shown are medians of rounds, and
@@ -31,9 +32,11 @@ from typing import Any
 import compiler_formulas as formulas
 import compiler_networks as networks
 import numpy as np
-from compiler_training import Row, as_values
+from compiler_training import Array, Row, as_values
 
 import engine
+import nn
+from engine import functions
 
 ROWS: dict[str, Callable[[], Row]] = {
     "moons": networks.moons,
@@ -149,6 +152,55 @@ def compilation(largest: int) -> None:
         nodes *= 10
 
 
+def choices() -> dict[str, tuple[Any, list[tuple[Array, ...]]]]:
+    """Functions of one example with batches of several sizes."""
+    chance = np.random.default_rng(0)
+
+    def network(*sizes: int, activation: str) -> Any:
+        model = nn.MLP(sizes[0], sizes[1:], activation, seed=0)
+        return lambda x, y: functions.square(model(x)[0] - y)
+
+    def logistic() -> Any:
+        model = nn.MLP(30, [1], seed=0)
+        return lambda x, y: functions.softplus(model(x)[0] * y)
+
+    def batches(width: int, *sizes: int) -> list[tuple[Array, ...]]:
+        return [(chance.normal(size=(n, width)), chance.normal(size=n)) for n in sizes]
+
+    digits = [(chance.random((n, 784)), np.eye(10)[chance.integers(0, 10, n)]) for n in (1, 32)]
+    return {
+        "2-3-1, sigmoid": (network(2, 3, 1, activation="sigmoid"), batches(2, 1, 4, 16, 32, 64, 256)),
+        "2-16-16-1, relu": (network(2, 16, 16, 1, activation="relu"), batches(2, 1, 4, 32)),
+        "784-10-10": (networks.models.classifier((784, 10, 10)), digits),
+        "logistic, 30 inputs": (logistic(), batches(30, 1, 4, 10, 30, 100, 569)),
+        "Lotka-Volterra, 20 steps": (networks.models.lotka_volterra(20), [()]),
+        "Lotka-Volterra, 200 steps": (networks.models.lotka_volterra(200), [()]),
+    }
+
+
+def choice(rounds: int) -> None:
+    """What the costs predict for either executor, what it takes, and what a wrong choice costs."""
+    print("\n| function | examples | python, predicted | measured | numpy, predicted | measured | chosen | lost |")
+    print("|---" * 8 + "|")
+    for title, (function, batches) in choices().items():
+        for batch in batches:
+            made = {name: engine.compile(function, backend=name) for name in ("python", "numpy")}
+            steps = {name: compiled.bind(*batch).value_and_grad for name, compiled in made.items()}
+            times = {}
+            for name, step in steps.items():
+                count = max(1, int(PATIENCE / min(seconds(step, 1) for _ in range(3))))
+                times[name] = statistics.median(seconds(step, count) for _ in range(rounds))
+            size = len(batch[0]) if batch else 1
+            costs = made["numpy"]._known().costs
+            chosen = costs.choice(size)
+            print(
+                f"| {title} | {size} | {text_of(costs.python(size) * 1e-6)} | {text_of(times['python'])} "
+                f"| {text_of(costs.arrays(size) * 1e-6)} | {text_of(times['numpy'])} "
+                f"| {chosen} | {times[chosen] / min(times.values()):.2f} |",
+                flush=True,
+            )
+
+
 def machine() -> str:
     found = [f"{platform.machine()}, one core", f"Python {platform.python_version()}"]
     for name in ("numpy", "scipy", "torch", "jax", "casadi", "autograd", "micrograd"):
@@ -162,26 +214,29 @@ def machine() -> str:
 def main(arguments: list[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description="Measure compiled functions beside others.")
-    choices = [*ROWS, "compilation"]
-    parser.add_argument("rows", nargs="*", help=f"of {', '.join(choices)} (default: all)")
+    known = [*ROWS, "compilation", "choice"]
+    parser.add_argument("rows", nargs="*", help=f"of {', '.join(known)} (default: all)")
     parser.add_argument("--quick", action="store_true", help="fewer rounds, smaller graphs")
     options = parser.parse_args(arguments)
-    unknown = set(options.rows) - set(choices)
+    unknown = set(options.rows) - set(known)
     if unknown:
-        parser.error(f"there is no row {min(unknown)!r}; choose from {', '.join(choices)}")
+        parser.error(f"there is no row {min(unknown)!r}; choose from {', '.join(known)}")
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, [max(os.sched_getaffinity(0))])
     sys.setrecursionlimit(100_000)  # micrograd sorts by recursion
-    chosen = options.rows or choices
-    print(f"{machine()}; medians of {5 if options.quick else 15} rounds\n")
-    if chosen != ["compilation"]:
+    chosen = options.rows or known
+    rounds = 5 if options.quick else 15
+    print(f"{machine()}; medians of {rounds} rounds\n")
+    if ROWS.keys() & set(chosen):
         print(f"| work | {' | '.join(NAMES)} | ours / hand | ours / best peer | aim | met |")
         print("|---" * (len(NAMES) + 5) + "|")
     for name in chosen:
         if name in ROWS:
-            print(show(ROWS[name](), 5 if options.quick else 15), flush=True)
+            print(show(ROWS[name](), rounds), flush=True)
     if "compilation" in chosen:
         compilation(100_000 if options.quick else 1_000_000)
+    if "choice" in chosen:
+        choice(rounds)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from engine.compiler.array_rules import Segments
 from engine.compiler.array_source import Calls, Forward, Memory, Operand
 from engine.compiler.array_stacks import Stacked
 from engine.compiler.instructions import LANES, SHIFT, UNIFORM, ArrayProgram, Instruction
@@ -236,6 +237,18 @@ class Reverse:
         upstream = stack.upstream(self._scaled_upstream(made, self.memory.result(made, (made.size,), gradient=True)))
         self._contribute(stack.left.operand, lambda out: stack.to_left(upstream, out))
         self._contribute(stack.right.operand, lambda out: stack.to_right(upstream, out))
+
+    def _softmax(self, made: Instruction, kept: tuple[Operand, Segments, Array]) -> None:
+        operand, segments, shares = kept
+        upstream = self.memory.result(made, shares.shape[:-1], gradient=True)
+
+        def make(out: Array | None) -> Array:
+            if out is None or not out.flags.c_contiguous:
+                out = self.calls.temporary((*operand.axes, shares.shape[-1]), self.memory.dtype)
+            self.calls.call(segments.shares_back, shares, upstream, out.reshape(shares.shape))
+            return out
+
+        self._contribute(operand, make)
 
     def _reduction(self, made: Instruction, kept: tuple[Operand, Any]) -> None:
         operand, partials = kept

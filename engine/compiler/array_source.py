@@ -303,6 +303,16 @@ class Forward:
         stack.forward()
         return stack, self._scaled_with_addends(made, self.memory.result(made, (made.size,)))
 
+    def _softmax(self, made: Instruction) -> Any:
+        [codes] = made.operands
+        [operand] = self.memory.operands([codes])
+        rows = codes.shape if made.starts is None else (made.size,)
+        count = len(codes if made.starts is None else made.starts)
+        segments = Segments(count, rows[-1], made.starts, made.size)
+        out = self.memory.result(made, rows)
+        self.calls.call(segments.put_shares, self._flat(operand).reshape(*rows, -1), out)
+        return operand, segments, out
+
     def _reduction(self, made: Instruction) -> Any:
         memory, calls = self.memory, self.calls
         [codes] = made.operands

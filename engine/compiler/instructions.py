@@ -11,7 +11,7 @@ from itertools import chain
 
 import numpy as np
 
-from engine.compiler.grouping import groups
+from engine.compiler.grouping import groups, softmax_shares
 from engine.compiler.linear import LINEAR, Forms
 from engine.compiler.stacks import connected, numbered, stack_of
 from engine.compiler.views import even_parts, is_even
@@ -39,7 +39,8 @@ class Instruction:
 
     Attributes:
         kind: "matrix" (products of every row of `left` with every row of `right`), "products" (row by row),
-            "stack" (matrix by matrix, of some rows with some), "operation" (element by element), "reduction" (of rows).
+            "stack" (matrix by matrix, of some rows with some), "operation" (element by element), "reduction" (of rows),
+            "softmax" (of rows, with a result for each operand).
         op: the operation of the table, or `LINEAR`.
         operands: codes of the operands: one array for each; of rows, flat with `starts` if they differ in length.
         starts: where ragged rows begin; else None.
@@ -103,7 +104,8 @@ class ArrayProgram:
         self._next = [self.parameters + len(numbers), 0]
         self._moving = np.zeros(len(forms.nodes), bool)
         self._moving[forms.parameters] = True
-        for group in groups(forms.nodes):
+        self._shares = softmax_shares(forms.nodes, forms.outputs)
+        for group in groups(forms.nodes, self._shares):
             self._lower(group)
         self.sizes = [*self._next, *inputs]
         self.outputs = codes[forms.outputs]
@@ -124,7 +126,9 @@ class ArrayProgram:
 
     def _lower(self, group: list[int]) -> None:
         node = self._nodes[group[0]]
-        if node.op is not LINEAR and not node.op.variadic:
+        if group[0] in self._shares:
+            self._lower_softmax(group)
+        elif node.op is not LINEAR and not node.op.variadic:
             self._place(Instruction("operation", node, self._columns(group), (len(group),)), group)
         elif node.op is not LINEAR:
             self._lower_rows("reduction", group)
@@ -213,12 +217,30 @@ class ArrayProgram:
         if kind == "reduction":  # in any order the result is the same
             rows = [[sorted(row, key=self._codes.__getitem__) for row in rows[0]]]
         flat = [self._codes[np.fromiter(chain.from_iterable(side), np.int64, lengths.sum())] for side in rows]
-        made = Instruction(kind, nodes[group[0]], flat, (len(group),))
-        if (lengths == lengths[0]).all():
-            made.operands = [codes.reshape(len(group), -1) for codes in flat]
-        else:
-            made.starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+        made = Instruction(kind, nodes[group[0]], [], (len(group),))
+        made.operands = [self._in_rows(made, codes, lengths) for codes in flat]
         self._place(made, group, sort=False)
+
+    def _in_rows(self, made: Instruction, flat: Codes, lengths: Codes) -> Codes:
+        if (lengths == lengths[0]).all():
+            return flat.reshape(len(lengths), -1)
+        made.starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+        return flat
+
+    def _lower_softmax(self, group: list[int]) -> None:
+        """Rows of shares, each read from what is raised: the differences and sums between are never computed."""
+        nodes, codes = self._nodes, self._codes
+        rows: dict[int, list[tuple[int, int]]] = {}
+        for i in group:
+            [difference] = nodes[i].left
+            raised = nodes[difference].addends[0]
+            self._moving[difference] = self._moving[nodes[self._shares[i]].left].any()
+            rows.setdefault(self._shares[i], []).append((int(codes[raised]), i))
+        ordered = sorted(map(sorted, rows.values()))
+        made = Instruction("softmax", nodes[group[0]], [], (len(group),))
+        flat = np.array([code for row in ordered for code, _ in row])
+        made.operands = [self._in_rows(made, flat, np.array(list(map(len, ordered))))]
+        self._place(made, [i for row in ordered for _, i in row], sort=False)
 
     def _place(self, made: Instruction, group: list[int], sort: bool = True) -> None:
         """Give the results their places, in the order of their operands; in parts if that saves gathers."""

@@ -40,13 +40,14 @@ class Listing:
     def _result(self, made: Instruction) -> str:
         if made.kind == "operation":
             return f"{made.op.name}({', '.join(map(self.place, made.operands))})"
-        if made.kind == "reduction":
+        if made.kind in ("reduction", "softmax"):
+            name = made.op.name if made.kind == "reduction" else made.kind
             rows = (
-                f"{made.size} rows of unequal length"
+                f"{len(made.starts)} rows of unequal length"
                 if made.starts is not None
                 else f"rows of {made.operands[0].shape[1]}"
             )
-            return f"{_factor(made.scale)}{made.op.name}({rows}: {self.place(made.operands[0])})"
+            return f"{_factor(made.scale)}{name}({rows}: {self.place(made.operands[0])})"
         return "".join(self._terms(made))
 
     def _terms(self, made: Instruction) -> Iterator[str]:
@@ -121,6 +122,9 @@ class Listing:
                 yield f"d {left} += {_factor(made.scale)}{by[0]}"
                 if self._moves(made.operands[1]):
                     yield f"d {right} += {_factor(made.scale)}{by[1]}"
+            elif made.kind == "softmax":
+                result = self._names[id(made)]
+                yield f"d {self.place(made.operands[0])} += {result} * ({out} - sums of rows of {result} * {out})"
             elif made.operands:
                 texts = made.op.partials * (1 if len(made.op.partials) == len(made.operands) else len(made.operands))
                 for codes, text in zip(made.operands, texts, strict=True):

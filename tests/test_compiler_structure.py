@@ -18,6 +18,7 @@ from test_compiler import same
 import engine
 from engine import Value, functions
 from engine.compiler import array_parts, array_rules
+from engine.compiler.listing import Listing
 from engine.subject import reverse
 
 Numbers = Sequence[Any]
@@ -310,6 +311,9 @@ def test_awkward_shapes(function: Callable[[Numbers], Any]) -> None:
     assert text.count("return ") == 1
     program: Any = compiled.program
     assert program.reverse.count("\n") >= -1
+    listing = Listing(program)
+    told = any(map(listing.gathers, program.instructions))
+    assert told == (gathers(compiled._last.latest.forward_lines) > 0) == ("Gathered first" in compiled.explain())  # type: ignore[union-attr]
 
 
 def test_two_layers_side_by_side_are_two_matrices() -> None:
@@ -524,3 +528,68 @@ def test_what_does_not_meet_an_infinite_number_stays_finite(
         found[backend] = np.concatenate([compiled(batch), compiled.value_and_grad(batch)[1]])
     assert np.isfinite(found["python"]).sum() > 20
     np.testing.assert_allclose(found["numpy"], found["python"], 1e-12, 1e-12)
+
+
+SOFTMAX = functions.softmax
+
+
+def equal_rows(x: Numbers) -> Any:
+    return SUM([p * w for a in range(3) for p, w in zip(SOFTMAX([v + W[a] for v in x]), W, strict=False)])
+
+
+def growing_rows(x: Numbers) -> Any:
+    return SUM([p * w for a in range(1, 6) for p, w in zip(SOFTMAX([v * W[a] for v in x[:a]]), W, strict=False)])
+
+
+def rows_of_parameters(x: Numbers) -> Any:
+    return SUM([p * v for p, v in zip(SOFTMAX([W[0].exp(), *W[1:6]]), x, strict=True)])
+
+
+def read_elsewhere(x: Numbers) -> Any:
+    scores = [v * w for v, w in zip(x, W, strict=False)]
+    return SUM(SOFTMAX(scores)[1:]) + functions.logsumexp(scores) + SUM([s * s for s in scores])
+
+
+def with_equal_scores(x: Numbers) -> Any:
+    return SOFTMAX([x[0] * W[0], x[0] * W[0], x[1] * W[1]])[0] * W[2]
+
+
+def without_some(x: Numbers) -> Any:
+    return SUM([w * p for w, p in zip(W, SOFTMAX([v * w for v, w in zip(x, W, strict=False)])[:4], strict=False)])
+
+
+def of_negatives(x: Numbers) -> Any:
+    total = functions.logsumexp([v * w for v, w in zip(x, W, strict=False)])
+    return SUM([(total - v * w).exp() for v, w in zip(x, W, strict=False)])
+
+
+SOFTMAXES = {equal_rows: 1, growing_rows: 1, rows_of_parameters: 1, read_elsewhere: 0, with_equal_scores: 0,
+             without_some: 0, of_negatives: 0}  # fmt: skip
+
+
+@pytest.mark.parametrize("function", SOFTMAXES, ids=lambda f: f.__name__)
+def test_softmax_is_one_instruction_if_nothing_else_reads_its_parts(function: Callable[[Numbers], Any]) -> None:
+    program = agree(function, CHANCE.normal(size=(3, 6)))
+    assert sum(made.kind == "softmax" for made in program.instructions) == SOFTMAXES[function]
+    assert sum(made.op.name == "logsumexp" for made in program.instructions) == 1 - SOFTMAXES[function]
+    assert ("softmax(" in str(program)) == SOFTMAXES[function]
+
+
+@pytest.mark.parametrize("score", [-np.inf, np.inf, np.nan, 1e308, -1e308, 800.0, -800.0])
+@pytest.mark.parametrize("others", [[0.5, -1.0, 2.0], [-np.inf] * 3, [np.inf, 1.0, -np.inf]], ids=str)
+@pytest.mark.parametrize("ragged", [True, False])
+def test_softmax_answers_as_ieee_does(score: float, others: list[float], ragged: bool) -> None:
+    """Beside an example of ordinary numbers; each share, and its derivatives."""
+    offset = [Value(0.0) for _ in range(4)]
+
+    def shares(x: Numbers) -> Any:
+        scores = [v + b for v, b in zip(x, offset, strict=True)]
+        return SOFTMAX(scores) + (SOFTMAX([s * 1.0 for s in scores[:3]]) if ragged else [])
+
+    batch = [[0.1, 0.2, 0.3, 0.4], [score, *others]]
+    arrays, python = (engine.compile(shares, backend=backend) for backend in ("numpy", "python"))
+    np.testing.assert_allclose(arrays(batch), python(batch), 1e-12)
+    for of in range(7 if ragged else 4):
+        np.testing.assert_allclose(
+            np.hstack(arrays.value_and_grad(batch, of=of)), np.hstack(python.value_and_grad(batch, of=of)), 1e-12, 1e-15
+        )

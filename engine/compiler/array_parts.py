@@ -23,11 +23,15 @@ _FEWEST = 1024  # examples in a part: each call costs as much as hundreds of num
 
 def run_of(program: ArrayProgram, lanes: int, dtype: Any, of: int | None, title: str) -> Run | Parts:
     """The program for a batch of so many examples, in parts if it is large."""
-    kept = program.sizes[LANES] * (1 if of is None else 2) + sum(program.sizes[FIRST_INPUT:])
+    part = part_of(program, lanes, dtype, of is not None)
+    return Run(program, lanes, dtype, of, title) if part == lanes else Parts(program, lanes, part, dtype, of, title)
+
+
+def part_of(program: ArrayProgram, lanes: int, dtype: Any, gradients: bool) -> int:
+    """How many examples run at a time: all, or as many as the cache takes."""
+    kept = program.sizes[LANES] * (1 + gradients) + sum(program.sizes[FIRST_INPUT:])
     part = max(_FEWEST, CACHE // (np.dtype(dtype).itemsize * max(1, kept)))
-    if lanes <= 2 * part:
-        return Run(program, lanes, dtype, of, title)
-    return Parts(program, lanes, part, dtype, of, title)
+    return lanes if lanes <= 2 * part else part
 
 
 class Parts:

@@ -10,7 +10,7 @@ import numpy as np
 from engine.compiler.array_rules import CALLS, TRUTHS, Segments, array_rule, row_source
 from engine.compiler.array_stacks import Stacked
 from engine.compiler.instructions import LANES, SHIFT, UNIFORM, ArrayProgram, Instruction
-from engine.compiler.views import blocks, common_axes, free_axes, is_grid, view
+from engine.compiler.views import free_axes, is_table, shared_axes, view
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -123,19 +123,10 @@ class Memory:
         """
         flats = [codes.ravel() for codes in all_codes]
         times = list(repeats) or [1] * len(flats)
-        total = len(flats[0]) * times[0]
-        found = [blocks(flat) if len(np.unique(flat >> SHIFT)) == 1 else None for flat in flats]
-        while True:
-            wanted = [[end * n for end in ends] for ends, n in zip(found, times, strict=True) if ends]
-            axes = common_axes(total, [[row], *wanted])
-            if axes is not None:
-                break
-            worst = max((k for k, ends in enumerate(found) if ends), key=lambda k: len(found[k] or ()))
-            found[worst] = None  # one after the other is gathered
+        axes, evens = shared_axes(flats, times, row)
         made = []
-        for flat, n, ends in zip(flats, times, found, strict=True):
+        for flat, n, even in zip(flats, times, evens, strict=True):
             own = _without_last(axes, n)
-            even = ends is not None
             array = (
                 view(self.spaces[int(flat[0]) >> SHIFT], flat, own) if even else self._gathered(flat).reshape(*own, -1)
             )
@@ -294,7 +285,7 @@ class Forward:
     def _table(self, codes: Codes) -> Operand:
         """Rows of matrices as an operand of exactly these axes."""
         flat, memory = codes.ravel(), self.memory
-        even = len(np.unique(flat >> SHIFT)) == 1 and len(np.unique(flat)) == len(flat) and is_grid(codes)
+        even = is_table(codes)
         array = view(memory.spaces[int(flat[0]) >> SHIFT], flat, codes.shape) if even else memory._gathered(flat)
         return Operand(flat, codes.shape, even, array.reshape(*codes.shape, -1))
 

@@ -27,22 +27,36 @@ def _sentences(plan: Plan, size: int) -> Iterator[str]:
         f"({costs.instructions} groups); {'chosen' if plan.settings.backend == 'auto' else 'asked for'}: {backend}."
     )
     if backend == "numpy":
+        yield from _about_parts(plan, size)
         yield from _about_arrays(plan.array_program())
+
+
+def _about_parts(plan: Plan, size: int) -> Iterator[str]:
+    from engine.compiler.array_parts import part_of
+
+    part = part_of(plan.array_program(), size, plan.settings.dtype, gradients=False)
+    if part < size:
+        yield f"The batch runs in parts of {part} examples, whose numbers stay in the processor's cache."
 
 
 def _about_arrays(program: ArrayProgram) -> Iterator[str]:
     from engine.compiler.listing import Listing
 
     listing = Listing(program)
-    lines = list(listing.forward())
-    matrices = [line for made, line in zip(program.instructions, lines, strict=False) if made.kind == "matrix"]
+    lines = list(zip(program.instructions, listing.forward(), strict=False))
+    matrices = [f"  {line}" for made, line in lines if made.kind in ("matrix", "stack")]
     yield f"{len(program.instructions)} instructions, {len(matrices)} of them matrix products:"
-    yield from (f"  {line}" for line in matrices)
-    ragged = [line for made, line in zip(program.instructions, lines, strict=False) if made.starts is not None]
-    if ragged:
-        yield "Rows of unequal length, each in one instruction:"
-        yield from (f"  {line}" for line in ragged)
-    gathered = [line for line in lines if "take(" in line]
-    if gathered:
-        yield "Gathered first, because their places have no even step (what else reads them decided their order):"
-        yield from (f"  {line}" for line in gathered)
+    yield from matrices
+    if program.apart:
+        yield f"Groups of few results computed apart, where their operands lie, rather than gathered: {program.apart}."
+    sections = (
+        ("Rows of unequal length, each in one instruction:", [made.starts is not None for made, _ in lines]),
+        (
+            "Gathered first, because no even steps lead to them (what else reads them decided their order):",
+            [listing.gathers(made) for made, _ in lines],
+        ),
+    )
+    for title, chosen in sections:
+        if any(chosen):
+            yield title
+            yield from (f"  {line}" for (_, line), is_chosen in zip(lines, chosen, strict=True) if is_chosen)

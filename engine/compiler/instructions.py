@@ -86,6 +86,7 @@ class ArrayProgram:
         sizes: how many numbers each space has.
         constants: of the uniform space: places and numbers.
         outputs: codes of the results.
+        apart: how many groups of few results became several instructions, to save gathers.
         parameters: how many; they have the first places of the uniform space.
     """
 
@@ -94,6 +95,7 @@ class ArrayProgram:
         self.inputs = list(inputs)
         self.parameters = len(forms.parameters)
         self.instructions: list[Instruction] = []
+        self.apart = 0
         self._nodes = forms.nodes
         self._codes = codes = np.full(len(forms.nodes), -1, np.int64)
         codes[forms.parameters] = np.arange(self.parameters)
@@ -270,12 +272,16 @@ class ArrayProgram:
         columns = made.operands + made.addends
         if made.kind not in ("operation", "products") or made.starts is not None or made.size > _FEW:
             return [made]
-        gathered = sum(not is_even(column) and not self._are_constants(column) for column in columns)
+        gathered = sum(not is_even(column) and not self.are_constants(column) for column in columns)
         parts = even_parts(columns) if gathered else []
-        if 1 < len(parts) <= 1 + _GATHER * gathered:
-            return [made.part(part) for part in parts]
         length = made.operands[0].shape[1] if made.kind == "products" and made.operands else 1
-        return self._added(made) if 1 < length <= 1 + _GATHER * gathered else [made]
+        if 1 < len(parts) <= 1 + _GATHER * gathered:
+            self.apart += 1
+            return [made.part(part) for part in parts]
+        if 1 < length <= 1 + _GATHER * gathered:
+            self.apart += 1
+            return self._added(made)
+        return [made]
 
     def _added(self, made: Instruction) -> list[Instruction]:
         """Rows of products, one product after the other."""
@@ -288,5 +294,6 @@ class ArrayProgram:
                 step.addends, step.weights = [self._new_places(before)], (1.0,)
         return steps
 
-    def _are_constants(self, codes: Codes) -> bool:
+    def are_constants(self, codes: Codes) -> bool:
+        """Whether they never change."""
         return bool(((codes >= self.parameters) & (codes < self.parameters + len(self.constants))).all())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.compiler.instructions import FIRST_INPUT, LANES, SHIFT, UNIFORM
-from engine.compiler.views import blocks, common_axes
+from engine.compiler.views import blocks, common_axes, evens
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ class Listing:
     """Names for everything in a program.
 
     `w` are the parameters, `c` the constants, `x0`, `x1` the inputs, `a1`, `a2` the results; `[4:8]` a range of them,
-    `{2x4}` its shape, `take` a gather. `*n` after a shape stands for the lanes: one for each example.
+    `{2x4}` its shape, `take` a gather (of constants: once). `*n` after a shape stands for the lanes, one an example.
     """
 
     def __init__(self, program: ArrayProgram) -> None:
@@ -37,9 +37,24 @@ class Listing:
             yield f"{self._names[id(made)]}{{{shape}}}{' *n' if made.lane else ''} = {self._result(made)}"
         yield f"return {', '.join(self.place(np.array([code])) for code in self.program.outputs)}"
 
+    def _places(self, made: Instruction) -> tuple[list[str], list[str]]:
+        """Where the operands and the addends lie."""
+        operands, addends = evens(made)
+        return (
+            [self.place(codes, even) for codes, even in zip(made.operands, operands, strict=True)],
+            [self.place(codes, even) for codes, even in zip(made.addends, addends, strict=True)],
+        )
+
+    def gathers(self, made: Instruction) -> bool:
+        """Whether it has operands that are brought together before, in every run."""
+        operands, addends = evens(made)
+        places = zip(made.operands + made.addends, operands + addends, strict=True)
+        return any(not even and not self.program.are_constants(codes) for codes, even in places)
+
     def _result(self, made: Instruction) -> str:
+        operands, _ = self._places(made)
         if made.kind == "operation":
-            return f"{made.op.name}({', '.join(map(self.place, made.operands))})"
+            return f"{made.op.name}({', '.join(operands)})"
         if made.kind in ("reduction", "softmax"):
             name = made.op.name if made.kind == "reduction" else made.kind
             rows = (
@@ -47,12 +62,13 @@ class Listing:
                 if made.starts is not None
                 else f"rows of {made.operands[0].shape[1]}"
             )
-            return f"{_factor(made.scale)}{name}({rows}: {self.place(made.operands[0])})"
+            return f"{_factor(made.scale)}{name}({rows}: {operands[0]})"
         return "".join(self._terms(made))
 
     def _terms(self, made: Instruction) -> Iterator[str]:
-        if made.operands:
-            left, right = (self.place(codes) for codes in made.operands)
+        operands, addends = self._places(made)
+        if operands:
+            left, right = operands
             product = f"{left} {'@' if made.kind in ('matrix', 'stack') else '*'} {right}"
             if made.kind == "stack":
                 product = self._stack(made, product)
@@ -61,9 +77,9 @@ class Listing:
             elif made.kind == "products" and made.operands[0].shape[1] > 1:
                 product = f"sum(rows of {made.operands[0].shape[1]}: {product})"
             yield _factor(made.scale) + product
-        for k, (weight, codes) in enumerate(zip(made.weights, made.addends, strict=True)):
+        for k, (weight, place) in enumerate(zip(made.weights, addends, strict=True)):
             sign = " - " if weight < 0 else " + "
-            yield (sign if k or made.operands else sign.strip(" +")) + _factor(abs(weight)) + self.place(codes)
+            yield (sign if k or operands else sign.strip(" +")) + _factor(abs(weight)) + place
 
     def _stack(self, made: Instruction, product: str) -> str:
         left, right = made.operands
@@ -71,16 +87,16 @@ class Listing:
         some = f"{made.size} of {count} in " if made.size < count else ""
         return f"({some}{len(left)} matrices: {product})"
 
-    def place(self, codes: Codes) -> str:
+    def place(self, codes: Codes, even: bool = True) -> str:
         """Where numbers lie, as a range if they lie evenly."""
         flat = codes[codes >= 0]  # rows of a stack may be shorter than others
         shape = "x".join(map(str, codes.shape)) if codes.ndim > 1 else ""
         low, high = int(flat.min()), int(flat.max())
         found = next((b for b in self._blocks if b[0] <= low and high < b[0] + b[1]), None)
-        ends = blocks(flat)
-        if found is None or ends is None or common_axes(len(flat), [ends]) is None:
+        ends = blocks(flat) or []
+        if found is None or not even:
             names = {self._name_at(int(code)) for code in flat[:1000]}
-            return f"take({', '.join(sorted(names))}){{{shape or len(flat)}}}"
+            return f"{'' if even else 'take'}({', '.join(sorted(names))}){{{shape or len(flat)}}}"
         start, size, name = found
         one = len(flat) == 1
         even = one or len(ends) == 1
@@ -108,12 +124,10 @@ class Listing:
             if not made.moves:
                 continue
             out = f"d {self._names[id(made)]}"
-            yield from (
-                f"d {self.place(codes)} += {_factor(w)}{out}"
-                for w, codes in zip(made.weights, made.addends, strict=True)
-            )
+            operands, addends = self._places(made)
+            yield from (f"d {place} += {_factor(w)}{out}" for w, place in zip(made.weights, addends, strict=True))
             if made.kind in ("matrix", "stack", "products") and made.operands:
-                left, right = map(self.place, made.operands)
+                left, right = operands
                 by = (
                     (f"{out} @ {right}.T", f"{left}.T @ {out}")
                     if made.kind in ("matrix", "stack")
@@ -124,12 +138,12 @@ class Listing:
                     yield f"d {right} += {_factor(made.scale)}{by[1]}"
             elif made.kind == "softmax":
                 result = self._names[id(made)]
-                yield f"d {self.place(made.operands[0])} += {result} * ({out} - sums of rows of {result} * {out})"
+                yield f"d {operands[0]} += {result} * ({out} - sums of rows of {result} * {out})"
             elif made.operands:
                 texts = made.op.partials * (1 if len(made.op.partials) == len(made.operands) else len(made.operands))
-                for codes, text in zip(made.operands, texts, strict=True):
+                for codes, place, text in zip(made.operands, operands, texts, strict=True):
                     if self._moves(codes):
-                        yield f"d {self.place(codes)} += {out} * ({text})"
+                        yield f"d {place} += {out} * ({text})"
 
     def _moves(self, codes: Codes) -> bool:
         program = self.program

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-    from engine.compiler.instructions import Codes
+    from engine.compiler.instructions import Codes, Instruction
 
 _MOST_AXES = 5
 
@@ -44,8 +44,7 @@ def blocks(codes: Codes) -> list[int] | None:
 
 def is_even(codes: Codes) -> bool:
     """Whether they are of one space and make a view."""
-    flat = codes.ravel()
-    return bool((flat >> 32 == flat[0] >> 32).all()) and blocks(flat) is not None
+    return is_one_space(codes) and blocks(codes.ravel()) is not None
 
 
 def is_grid(codes: Codes) -> bool:
@@ -86,6 +85,48 @@ def common_axes(size: int, all_blocks: Iterable[list[int]]) -> tuple[int, ...] |
     if any(large % small for small, large in pairwise(ends)):
         return None
     return tuple(large // small for small, large in pairwise(ends))[::-1] or (1,)
+
+
+def shared_axes(flats: list[Codes], times: list[int], row: int) -> tuple[tuple[int, ...], list[bool]]:
+    """Axes on which one instruction reads all its operands, and which of them are views; the others are gathered.
+
+    `times` says how often each code of an operand counts; the axes make up rows of length `row`.
+
+    >>> shared_axes([np.arange(6), np.array([0, 5, 1, 6, 2, 7]), np.array([4, 1, 0, 3, 3, 9])], [1, 1, 1], 1)
+    ((3, 2), [True, True, False])
+    """
+    found = [blocks(flat) if is_one_space(flat) else None for flat in flats]
+    while True:
+        wanted = [[end * n for end in ends] for ends, n in zip(found, times, strict=True) if ends]
+        axes = common_axes(len(flats[0]) * times[0], [[row], *wanted])
+        if axes is not None:
+            return axes, [ends is not None for ends in found]
+        worst = max((k for k, ends in enumerate(found) if ends), key=lambda k: len(found[k] or ()))
+        found[worst] = None  # one after the other is gathered
+
+
+def is_one_space(codes: Codes) -> bool:
+    spaces = codes.ravel() >> 32
+    return bool((spaces == spaces[0]).all())
+
+
+def is_table(codes: Codes) -> bool:
+    """Whether rows of matrices are a view of exactly these axes, each number in it once."""
+    return is_one_space(codes) and len(np.unique(codes)) == codes.size and is_grid(codes)
+
+
+def evens(made: Instruction) -> tuple[list[bool], list[bool]]:
+    """Which operands and which addends of an instruction are read where they lie; the others are gathered."""
+    count, flats = len(made.operands), [codes[codes >= 0] for codes in made.operands + made.addends]
+    if made.kind == "products" and made.starts is None:
+        length = made.operands[0].shape[1] if made.operands else 1
+        found = shared_axes(flats, [1] * count + [length] * len(made.addends), length)[1]
+        return found[:count], found[count:]
+    addends = shared_axes(flats[count:], [1] * len(made.addends), 1)[1] if made.addends else []
+    if made.kind not in ("matrix", "stack"):
+        return shared_axes(flats[:count], [1] * count, 1)[1], addends
+    tables = zip(made.operands, flats, strict=False)
+    return [is_table(codes) if codes.size == flat.size else is_even(flat) for codes, flat in tables], addends
 
 
 def view(array: Any, codes: Codes, axes: tuple[int, ...]) -> Any:

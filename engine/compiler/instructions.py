@@ -197,8 +197,10 @@ class ArrayProgram:
 
     def _lower_stack(self, group: list[int]) -> bool:
         """A family of matrix products, if the rows are one."""
-        left, right = ([self._codes[getattr(self._nodes[i], side)] for i in group] for side in ("left", "right"))
-        found = stack_of(left, right)
+        nodes = [self._nodes[i] for i in group]
+        if all(len(node.left) == 1 for node in nodes):
+            return False
+        found = stack_of([self._codes[node.left] for node in nodes], [self._codes[node.right] for node in nodes])
         if found is None:
             return False
         cells = found.in_order()
@@ -234,10 +236,10 @@ class ArrayProgram:
         nodes, codes = self._nodes, self._codes
         rows: dict[int, list[tuple[int, int]]] = {}
         for i in group:
-            [difference] = nodes[i].left
-            raised = nodes[difference].addends[0]
-            self._moving[difference] = self._moving[nodes[self._shares[i]].left].any()
+            raised = nodes[nodes[i].left[0]].addends[0]
             rows.setdefault(self._shares[i], []).append((int(codes[raised]), i))
+        for total, row in rows.items():
+            self._moving[[nodes[i].left[0] for _, i in row]] = self._moving[nodes[total].left].any()
         ordered = sorted(map(sorted, rows.values()))
         made = Instruction("softmax", nodes[group[0]], [], (len(group),))
         flat = np.array([code for row in ordered for code, _ in row])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Parts = dict[float, tuple[Positions, Positions, Positions]]
 
 _SHORT = 8  # parts of a form that may be multiplied by a number; a longer one is computed first
-_SAFE = (1e-100, 1e100)  # factors that may be multiplied among each other without leaving the range of floats
+SAFE = (1e-100, 1e100)  # factors that may be multiplied among each other without leaving the range of floats
 _ADD, _SUB, _NEG, _SUM, _MEAN, _MUL, _SQUARE, _DIV, _DOT = (
     OPS[name] for name in ("add", "sub", "neg", "sum", "mean", "mul", "square", "div", "dot")
 )
@@ -142,7 +142,7 @@ class Joins:
         if parts[x] or parts[y]:
             for j, k in ((x, y), (y, x)):
                 number = self.program.numbers.get(k)
-                if number is not None and parts[j] and _SAFE[0] < abs(number) < _SAFE[1]:
+                if number is not None and parts[j] and SAFE[0] < abs(number) < SAFE[1]:
                     self._scaled[i] = number, j
                     return self._times(i, j, number)
             for j in (x, y):
@@ -152,7 +152,7 @@ class Joins:
     def _div(self, i: int, operands: Sequence[int]) -> int:
         x, y = operands
         number = self.program.numbers.get(y)
-        if number is None or not _SAFE[0] < abs(number) < _SAFE[1]:
+        if number is None or not SAFE[0] < abs(number) < SAFE[1]:
             return 0
         if self._parts[x]:
             self._scaled[i] = 1.0 / number, x
@@ -165,7 +165,7 @@ class Joins:
         """How many parts j times a number has in i: a form joins i if it is short, and its factors stay floats."""
         parts = self._parts[j]
         spread = self._spread.get(j, 0.0) + abs(log(abs(number)))
-        if not parts or (abs(number) != 1.0 and (parts > _SHORT or spread > log(_SAFE[1]))):
+        if not parts or (abs(number) != 1.0 and (parts > _SHORT or spread > log(SAFE[1]))):
             return 1
         self.inside[j] = True
         if spread:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from operator import gt
 
-from engine.compiler.joining import Joins
+from engine.compiler.joining import SAFE, Joins
 from engine.compiler.scalars import INPUT, SOURCES, Scalars
 from engine.ops import CONSTANT, OPS, Op
 
@@ -161,7 +161,8 @@ class Forms:
                 terms[factor] = ids
         for key, (left, right) in list(kinds.items()):
             number = self.numbers.get(right[0]) if len(left) > 1 else None
-            if number is not None and len(set(right)) == 1:  # a sum times a number
+            # a sum times a number
+            if number is not None and SAFE[0] < abs(number) < SAFE[1] and len(set(right)) == 1:
                 terms.setdefault(key[0] * number, []).extend(left)
                 del kinds[key]
         if not kinds and len(terms) == 1:

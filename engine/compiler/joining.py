@@ -1,7 +1,8 @@
 """Which linear operations are computed inside the one that uses them, and what a whole chain of them is made of.
 
 `+ - neg sum mean` take in every linear operand that nothing else uses; products and quotients by numbers take short
-ones; other products take minus signs. This module works on scalars alone: what becomes of a form it does not know.
+ones; other products take numbers out of their factors. This module works on scalars alone: what becomes of a form it
+does not know.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     Parts = dict[float, tuple[Positions, Positions, Positions]]
 
 _SHORT = 8  # parts of a form that may be multiplied by a number; a longer one is computed first
+_FAMILY = 8  # products with numbers that are like enough to be one operation, if their numbers differ
 SAFE = (1e-100, 1e100)  # factors that may be multiplied among each other without leaving the range of floats
 _ADD, _SUB, _NEG, _SUM, _MEAN, _MUL, _SQUARE, _DIV, _DOT = (
     OPS[name] for name in ("add", "sub", "neg", "sum", "mean", "mul", "square", "div", "dot")
@@ -47,7 +49,8 @@ class Joins:
         self._parts = [0] * len(program)  # of a linear operation with one user: of how many parts it is made
         self._scaled: dict[int, tuple[float, int]] = {}  # products of a number and such a one
         self._spread: dict[int, float] = {}  # how many powers of e its factors may be away from 1
-        self._minus: set[int] = set()  # such ones that are minus something, or minus minus
+        self._carried: dict[int, tuple[float, int, int]] = {}  # products as a number and two factors without numbers
+        self._families = _families(program)
         uses, linear, parts = _uses(program), self.linear, self._parts
         for i, (op, operands) in enumerate(zip(program.ops, program.operands, strict=True)):
             if op in _RULES:
@@ -64,7 +67,8 @@ class Joins:
             where: the names of what is computed elsewhere; negative for what is inside, and for the root.
             constant: gives a number a name.
         """
-        ops, operands_of, scaled = self.program.ops, self.program.operands, self._scaled
+        ops, operands_of = self.program.ops, self.program.operands
+        scaled, carried = self._scaled, self._carried
         found: Parts = {}
         work = {1.0: [root]}
         while work:
@@ -82,12 +86,12 @@ class Joins:
                     number, j = scaled[i]
                     work.setdefault(factor * number, []).append(j)
                 elif op is _MUL or op is _SQUARE:
-                    x, y = operands[0], operands[-1]
-                    if where[x] >= 0 <= where[y]:
-                        left.append(where[x])
-                        right.append(where[y])
-                    else:
-                        self._add_signed(found, factor, x, y, where)
+                    x, y, lefts, rights = operands[0], operands[-1], left, right
+                    if i in carried:
+                        number, x, y = carried[i]
+                        lefts, rights, _ = found.setdefault(factor * number, ([], [], []))
+                    lefts.append(where[x])
+                    rights.append(where[y])
                 elif op is _DOT:
                     half = len(operands) // 2
                     left += [where[j] for j in operands[:half]]
@@ -101,17 +105,6 @@ class Joins:
                     work.setdefault(-factor, []).append(operands[-1])
                     stack += operands[:-1]
         return found
-
-    def _add_signed(self, found: Parts, factor: float, x: int, y: int, where: Sequence[int]) -> None:
-        """A product of which some factors are minus something."""
-        operands_of = self.program.operands
-        while where[x] < 0:
-            x, factor = operands_of[x][0], -factor
-        while where[y] < 0:
-            y, factor = operands_of[y][0], -factor
-        left, right, _ = found.setdefault(factor, ([], [], []))
-        left.append(where[x])
-        right.append(where[y])
 
     # --- what each operation does to its operands; how many parts it has then, none if it is not linear
 
@@ -127,12 +120,6 @@ class Joins:
             self._spread[i] = max([self._spread.get(j, 0.0) for j in operands])
         return count
 
-    def _neg(self, i: int, operands: Sequence[int]) -> int:
-        [j] = operands
-        if not self._parts[j] or j in self._minus:
-            self._minus.add(i)
-        return self._sum(i, operands)
-
     def _mean(self, i: int, operands: Sequence[int]) -> int:
         return sum([self._times(i, j, 1.0 / len(operands)) for j in operands])
 
@@ -140,14 +127,47 @@ class Joins:
         x, y = operands[0], operands[-1]  # of a square they are one
         parts = self._parts
         if parts[x] or parts[y]:
-            for j, k in ((x, y), (y, x)):
+            for j, k in ((x, y), (y, x)) if i not in self._families else ():
                 number = self.program.numbers.get(k)
                 if number is not None and parts[j] and SAFE[0] < abs(number) < SAFE[1]:
                     self._scaled[i] = number, j
                     return self._times(i, j, number)
-            for j in (x, y):
-                self.inside[j] |= j in self._minus
+            a, j = self._factor(x)
+            b, k = self._factor(y) if x != y else (a, j)
+            if (j, k) != (x, y):
+                self._carried[i] = a * b, j, k
+                if abs(a * b) != 1.0:
+                    self._spread[i] = abs(log(abs(a * b)))
         return 1
+
+    def _factor(self, i: int) -> tuple[float, int]:
+        """An operand of a product as a number times something computed elsewhere: of `-x`, -1 and x."""
+        if self._parts[i] != 1 or i in self._families:
+            return 1.0, i
+        factor, j = self._multiple(i)
+        while self.inside[j] and factor:
+            number, j = self._multiple(j)
+            factor *= number
+        if not SAFE[0] < abs(factor) < SAFE[1]:
+            return 1.0, i
+        self.inside[i] = True
+        return factor, j
+
+    def _multiple(self, i: int) -> tuple[float, int]:
+        """An operation of one part as a number times an operand; times none, if it is not."""
+        op, operands, numbers = self.program.ops[i], self.program.operands[i], self.program.numbers
+        if i in self._scaled:
+            return self._scaled[i]
+        if op is _NEG:
+            return -1.0, operands[0]
+        if op is _DIV:
+            return 1.0 / numbers[operands[1]], operands[0]
+        if len(operands) == 1 and op is not _SQUARE:
+            return 1.0, operands[0]
+        for j, k in (operands, operands[::-1]) if op is _MUL else ():
+            if k in numbers:
+                return numbers[k], j
+        return 0.0, i
 
     def _div(self, i: int, operands: Sequence[int]) -> int:
         x, y = operands
@@ -165,7 +185,7 @@ class Joins:
         """How many parts j times a number has in i: a form joins i if it is short, and its factors stay floats."""
         parts = self._parts[j]
         spread = self._spread.get(j, 0.0) + abs(log(abs(number)))
-        if not parts or (abs(number) != 1.0 and (parts > _SHORT or spread > log(SAFE[1]))):
+        if not parts or (abs(number) != 1.0 and not (parts <= _SHORT and spread < log(SAFE[1]))):
             return 1
         self.inside[j] = True
         if spread:
@@ -174,9 +194,25 @@ class Joins:
 
 
 _RULES = {
-    _ADD: Joins._sum, _SUB: Joins._sum, _NEG: Joins._neg, _SUM: Joins._sum, _MEAN: Joins._mean, _MUL: Joins._mul,
+    _ADD: Joins._sum, _SUB: Joins._sum, _NEG: Joins._sum, _SUM: Joins._sum, _MEAN: Joins._mean, _MUL: Joins._mul,
     _SQUARE: Joins._mul, _DIV: Joins._div, _DOT: Joins._dot,
 }  # fmt: skip
+
+
+def _families(program: Scalars) -> set[int]:
+    """Products with numbers, where many of one kind have different numbers: those shall make a vector."""
+    numbers, ops, operands_of = program.numbers, program.ops, program.operands
+    found: dict[object, dict[int, float]] = {}
+    if numbers:
+        for i, op in enumerate(ops):
+            if op is _MUL:
+                x, y = operands_of[i]
+                if x in numbers or y in numbers:
+                    number, other = (x, y) if x in numbers else (y, x)
+                    kind = () if ops[other] in SOURCES else (ops[other], *[ops[j] for j in operands_of[other][:2]])
+                    found.setdefault(kind, {})[i] = numbers[number]
+    families = [family for family in found.values() if len(family) >= _FAMILY and len(set(family.values())) > 1]
+    return set().union(*families)
 
 
 def _uses(program: Scalars) -> list[int]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from engine.compiler.joining import Parts, Positions
 
     Kind = tuple[float, bool, bool]  # a factor, and whether left and right factors differ between examples
+    Addend = tuple[float, int, int]  # minus its weight, its rank, its position
     Kinds = dict[Kind, tuple[Positions, Positions]]
 
 LINEAR = Op("linear", "", (), "scale * sum of left * right, plus weighted addends", operands=())
@@ -169,17 +170,26 @@ class Forms:
             [(factor, ids)] = terms.items()
             if len(ids) > _FEW:
                 return self._emit(Node(OPS["sum"], sorted(ids), scale=factor))
-        many = sum(map(len, terms.values())) > _FEW
-        addends: list[tuple[float, int, int]] = []
-        for factor, ids in terms.items():
-            if many and len(ids) > 1:
-                ids = [self._emit(Node(OPS["sum"], sorted(ids)))]
-            addends += [(-factor, self._rank[i], i) for i in ids]
+        addends = self._addends(terms)
         if len(addends) > _FEW:  # many factors: a product with constants
             left = [i for _, _, i in addends]
             right = [self.constant(-factor) for factor, _, _ in addends]
             self._add_by_kind(kinds, 1.0, left, right)
             addends = []
+        return self._emit_products(kinds, addends)
+
+    def _addends(self, terms: dict[float, Positions]) -> list[Addend]:
+        """Terms as addends; if they are many, those of one factor are summed before."""
+        many = sum(map(len, terms.values())) > _FEW
+        addends: list[Addend] = []
+        for factor, ids in terms.items():
+            if many and len(ids) > 1:
+                ids = [self._emit(Node(OPS["sum"], sorted(ids)))]
+            addends += [(-factor, self._rank[i], i) for i in ids]
+        return addends
+
+    def _emit_products(self, kinds: Kinds, addends: list[Addend]) -> int:
+        """The longest kind of products, to which the others and the addends are added."""
         by_length = _in_order(kinds)
         lanes = any(i >= _LANE for _, i, _ in addends) or any(key[2] for key, _ in by_length)
         if lanes and by_length and not by_length[-1][0][2]:
@@ -198,8 +208,8 @@ class Forms:
                 return self._with_addends(Node(LINEAR, (), ()), [(1.0, self._rank[positive], positive)])
         return self._with_addends(node, addends)
 
-    def _with_addends(self, node: Node, addends: list[tuple[float, int, int]]) -> int:
-        """A finished linear node; `addends` by minus their weights. Constants have weight 1."""
+    def _with_addends(self, node: Node, addends: list[Addend]) -> int:
+        """A finished linear node. Constants have weight 1."""
         for k, (weight, rank, i) in enumerate(addends):
             if rank == _CONSTANT:
                 addends[k] = (-1.0, rank, self.constant(-weight * self.numbers[i]))

@@ -11,6 +11,8 @@ import pytest
 
 import engine
 from engine import Value, functions
+from engine.compiler.scalars import scalars_of
+from engine.compiler.straight_line import function_of
 from engine.subject import reverse
 
 
@@ -85,3 +87,14 @@ def test_shares_of_large_scores(numbers: list[float], backend: str) -> None:
     for true, mine, x in zip(weights, gradient, xs, strict=True):
         assert mine == pytest.approx(true / sum(weights), rel=1e-13, abs=1e-300)
         assert x.grad == pytest.approx(true / sum(weights), rel=1e-13, abs=1e-300)
+
+
+def test_results_beside_a_gradient() -> None:
+    """What the program returns without a gradient, and the gradient that it returns without results."""
+    w, x, b = Value(2.0, label="w"), Value(3.0, label="x"), Value(0.5, label="b")
+    program = scalars_of([(w * x + b).sin(), b.exp(), x * x, w * b], [x])
+    rows = [(1.0,), (2.0,)]
+    results = function_of(program, None, "results")([2.0, 0.5], rows)
+    for of in range(4):
+        value, gradient = function_of(program, of, "gradient")([2.0, 0.5], rows)
+        assert function_of(program, of, "both", with_results=True)([2.0, 0.5], rows) == (value, gradient, results)

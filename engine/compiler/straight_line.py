@@ -40,7 +40,7 @@ class Source:
     """The source of one function, `compute(parameters, rows)`.
 
     Without `of` it returns each example's outputs, as a list of tuples; with it the mean of output number `of` and
-    the gradient of that mean over the parameters.
+    the gradient of that mean over the parameters, and `with_results` the list as well.
 
     >>> from engine import Value
     >>> from engine.compiler.scalars import scalars_of
@@ -57,9 +57,12 @@ class Source:
         return share * total, [d_w]
     """
 
-    def __init__(self, program: Scalars, of: int | None = None, style: str = "fast") -> None:
+    def __init__(
+        self, program: Scalars, of: int | None = None, style: str = "fast", with_results: bool = False
+    ) -> None:
         self.program, self.of, self.style = program, of, style
-        self.outputs = program.outputs if of is None else [program.outputs[of]]
+        self.with_results = with_results or of is None
+        self.outputs = program.outputs if of is None or with_results else [program.outputs[of]]
         self.lane = program.moving(INPUT)
         self.moves = program.moving(LEAF) if of is not None else [False] * len(program)
         self.leaves = sorted(
@@ -112,26 +115,32 @@ class Source:
         yield from ("    " + line for line in forward[False])
         inputs = [names[i] for i in range(self.program.inputs)]
         loop = f"    for {', '.join(inputs) + ',' if inputs else '()'} in rows:"
-        if self.of is None:
+        append = f"        results.append(({''.join(self.texts[i] + ', ' for i in self.outputs)}))"
+        if self.with_results:
             yield "    results = []"
+        if self.of is None:
             yield loop
             yield from ("        " + line for line in forward[True])
-            yield f"        results.append(({''.join(self.texts[i] + ', ' for i in self.outputs)}))"
+            yield append
             yield "    return results"
             return
-        [output] = self.outputs
-        reverse = Reverse(self)
+        output = self.program.outputs[self.of]
+        reverse = Reverse(self, output)
         if self.lane[output]:
             yield "    share = 1.0 / len(rows)"
             yield from (f"    {name} = {text}" for text, name in reverse.shares.items())
             yield f"    {''.join(f'{name} = ' for name in reverse.sums)}total = 0.0"
+        if self.lane[output] or self.with_results:
             yield loop
             yield from ("        " + line for line in forward[True])
+        if self.with_results:
+            yield append
+        if self.lane[output]:
             yield f"        total += {self.texts[output]}"
             yield from ("        " + line for line in reverse.lines[True])
         yield from ("    " + line for line in reverse.lines[False])
         total = "share * total" if self.lane[output] else self.texts[output]
-        yield f"    return {total}, [{', '.join(reverse.gradients)}]"
+        yield f"    return {total}, [{', '.join(reverse.gradients)}]{', results' if self.with_results else ''}"
 
     # --- statements of the forward sweep
 
@@ -255,9 +264,11 @@ NAMESPACES: dict[str, dict[str, Any]] = {
 }
 
 
-def function_of(program: Scalars, of: int | None, title: str) -> Callable[[Sequence[float], Sequence[Any]], Any]:
+def function_of(
+    program: Scalars, of: int | None, title: str, with_results: bool = False
+) -> Callable[[Sequence[float], Sequence[Any]], Any]:
     """The function that the source defines; where that raises, or gives nan or inf, its `ieee` spelling answers."""
-    fast = _define(Source(program, of).text, f"{title}", "fast")
+    fast = _define(Source(program, of, "fast", with_results).text, f"{title}", "fast")
     careful: list[Callable[..., Any]] = []
 
     def compute(parameters: Sequence[float], rows: Sequence[Any]) -> Any:
@@ -268,7 +279,7 @@ def function_of(program: Scalars, of: int | None, title: str) -> Callable[[Seque
         except (ArithmeticError, ValueError):
             pass
         if not careful:
-            careful.append(_define(Source(program, of, "ieee").text, f"{title}, IEEE", "ieee"))
+            careful.append(_define(Source(program, of, "ieee", with_results).text, f"{title}, IEEE", "ieee"))
         return careful[0](parameters, rows)
 
     return compute

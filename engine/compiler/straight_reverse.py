@@ -24,13 +24,12 @@ class Reverse:
         gradients: expressions for the parameters' gradients, in their order.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, output: int) -> None:
         self.source = source
         self.shares: dict[str, str] = {}
         self.lines: tuple[list[str], list[str]] = ([], [])
         self.sums: list[str] = []
         self._begun: set[int] = set()
-        [output] = source.outputs
         self._slopes: dict[int, list[Slope]] = {output: [(1.0, "share" if source.lane[output] else "")]}
         for i in range(output, -1, -1):
             if i in source.partials and (i in self._slopes or i in self._begun):

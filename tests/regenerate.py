@@ -1,5 +1,5 @@
-"""Write what follows from the code: the type stub and the README's list of operations from the operation table, and
-the transcript of a session at the prompt from the commands in it.
+"""Write what follows from the code: the type stub and the README's list of operations from the operation table, the
+README's compiled programs, and the transcript of a session at the prompt from the commands in it.
 
     python tests/regenerate.py
 
@@ -8,18 +8,24 @@ the transcript of a session at the prompt from the commands in it.
 
 from __future__ import annotations
 
+import re
+from doctest import DocTestParser
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+import models
+import numpy as np
 import session
 
-from engine import OPS, Op
+from engine import OPS, Op, compile
 from engine.generate import DUNDERS, UNARY_DUNDERS, method_names
 
 ROOT = Path(__file__).parent.parent
 STUB = ROOT / "engine" / "generated.pyi"
 README = ROOT / "README.md"
 BEGIN, END = "<!-- operations: from engine/ops.py -->\n", "<!-- end of operations -->\n"
+TRANSFORMER, AFTER = "<!-- program: of tests/models.py -->\n", "<!-- end of program -->\n"
 
 
 def stub() -> str:
@@ -77,11 +83,34 @@ def table() -> str:
     return "\n".join(rows) + "\n"
 
 
+def transformer() -> str:
+    """The array program of a Transformer, for the README."""
+    letters = np.eye(27)[None, [26, 0, 13, 13, 0, 7, 26]]
+    compiled = compile(models.transformer())
+    compiled.value_and_grad(letters[:, :-1], letters[:, 1:])
+    return f"```\n{compiled.program}\n```\n"
+
+
 def readme() -> str:
     text = README.read_text()
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return before + BEGIN + table() + END + after
+    for begin, made, end in ((BEGIN, table(), END), (TRANSFORMER, transformer(), AFTER)):
+        before, _, rest = text.partition(begin)
+        _, _, after = rest.partition(end)
+        text = before + begin + made + end + after
+    return with_programs(text)
+
+
+def with_programs(text: str) -> str:
+    """The README with what its examples print of programs."""
+    scope: dict[str, Any] = {}
+    for example in DocTestParser().get_examples(text):
+        program = re.match(r"print\((\w+)\.program\)", example.source)
+        if program:
+            wanted = str(eval(program[1], scope).program) + "\n"
+            text = text.replace(example.source + example.want, example.source + wanted)
+        elif "print" not in example.source:
+            exec(example.source, scope)
+    return text
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from engine.compiler.rule_texts import Pattern
 
+_SHORT = 12  # letters of a label that is a name
 _LONG = 150  # letters of an expression that moves into the one that uses it
 _TERMS = 64  # of a sum in one statement: longer ones would end in the parser's limits
 _WRITTEN_OUT = ("sum", "mean", "dot")
@@ -129,7 +130,8 @@ class Source:
         if self.lane[output]:
             yield "    share = 1.0 / len(rows)"
             yield from (f"    {name} = {text}" for text, name in reverse.shares.items())
-            yield f"    {''.join(f'{name} = ' for name in reverse.sums)}total = 0.0"
+            sums = [i for i in (*self.leaves, *self._computed) if i in reverse.sums]
+            yield f"    {''.join(f'd_{names[i]} = ' for i in sums)}total = 0.0"
         if self.lane[output] or self.with_results:
             yield loop
             yield from ("        " + line for line in forward[True])
@@ -240,13 +242,19 @@ def _part(op: Op, operands: Sequence[int], k: int) -> Sequence[int]:
 
 
 def _names(program: Scalars) -> list[str]:
-    """A variable for each position: labels as far as Python allows, each once; else w, x or v and a number."""
+    """A variable for each position: short labels as far as Python allows, each once; else w, x or v and a number."""
     taken = {"parameters", "rows", "results", "total", "compute", "inf", "nan", "n"}
     names = []
     for i, (op, operands) in enumerate(zip(program.ops, program.operands, strict=True)):
         plain = f"w{operands[0]}" if op is LEAF else f"x{operands[0]}" if op is INPUT else f"v{i}"
         name = re.sub(r"\W", "_", program.names[i], flags=re.ASCII) if i in program.names else plain
-        if not name[:1].isalpha() or keyword.iskeyword(name) or _RESERVED.search(name) or f"d_{name}" in taken:
+        if (
+            len(name) > _SHORT
+            or not name[:1].isalpha()
+            or keyword.iskeyword(name)
+            or _RESERVED.search(name)
+            or f"d_{name}" in taken
+        ):
             name = plain
         while name in taken:
             name = plain if plain not in taken else f"{name}_"

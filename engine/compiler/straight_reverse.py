@@ -20,7 +20,7 @@ class Reverse:
     Attributes:
         shares: statements before the loop: products with the example's share that are the same for all.
         lines: statements in the loop and after it, `lines[True]` and `lines[False]`.
-        sums: the variables that the loop adds to.
+        sums: the positions whose gradients the loop adds up.
         gradients: expressions for the parameters' gradients, in their order.
     """
 
@@ -28,7 +28,7 @@ class Reverse:
         self.source = source
         self.shares: dict[str, str] = {}
         self.lines: tuple[list[str], list[str]] = ([], [])
-        self.sums: list[str] = []
+        self.sums: set[int] = set()
         self._begun: set[int] = set()
         self._slopes: dict[int, list[Slope]] = {output: [(1.0, "share" if source.lane[output] else "")]}
         for i in range(output, -1, -1):
@@ -42,9 +42,8 @@ class Reverse:
         """From i to j."""
         name = f"d_{self.source.names[j]}"
         if self.source.lane[i] and not self.source.lane[j]:
-            if j not in self._begun:
-                self._begun.add(j)
-                self.sums.append(name)
+            self.sums.add(j)
+            self._begun.add(j)
             number, text = self._shared(slope)
             self.lines[True].append(f"{name} {'+=' if number > 0 else '-='} {written((abs(number), text))}")
             return

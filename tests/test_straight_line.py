@@ -116,6 +116,10 @@ CORNERS: dict[str, tuple[Callable[..., Any], list[list[float]]]] = {
     "an input alone": (lambda w, v, x: x[0] + 0.0 * w, [[2.0], [3.0]]),
     "a parameter alone": (lambda w, v, x: functions.add(w, 0.0) - v * 0.0, [[2.0], [3.0]]),
     "slopes of zero": (lambda w, v, x: functions.floor(w * x[0]) * v + functions.less(w, v), [[2.0], [3.0]]),
+    "squares of large and small numbers": (
+        lambda w, v, x: 1e-300 * functions.reciprocal(w * x[0]) + 1e-100 * ((w * 1e-250) / (v * x[0])),
+        [[1e-200], [1e-250]],
+    ),
     "saturated": (lambda w, v, x: (w * x[0]).sigmoid() + (v * x[0]).tanh(), [[30.0], [-900.0], [2000.0]]),
     "near a sign of tanh": (lambda w, v, x: (w * x[0]).tanh() * v, [[k / 4] for k in range(-12, 12)]),
     "lists": (

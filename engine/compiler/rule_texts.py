@@ -95,23 +95,35 @@ def bound(text: str, op: Op) -> tuple[str, int]:
 
 
 def times(slope: tuple[float, str], partial: str, fold: bool) -> tuple[float, str]:
-    """A slope times a partial: numbers are multiplied beforehand, a reciprocal divides.
+    """A slope times a partial: numbers are multiplied beforehand, if wanted, and a reciprocal divides.
+
+    Other factors stay together: in another order they could overflow or underflow.
 
     >>> times((0.5, "share"), "2.0 * v", True), times((1.0, "d_v"), "-1.0 / v", True)
     ((1.0, 'share * v'), (-1.0, 'd_v / v'))
+    >>> times((1.0, "d_v"), "z * z", True), times((1.0, "d_v"), "2.0 * v", False)
+    ((1.0, 'd_v * (z * z)'), (1.0, 'd_v * (2.0 * v)'))
     """
     number, text = slope
-    if not fold and abs(number) != 1.0:
-        number, text = 1.0, written(slope)
     sign, digits, operator, rest = _SCALED.fullmatch(partial).groups()  # type: ignore[union-attr]  # it always fits
-    if rest and not _PRODUCT.fullmatch(rest):
-        sign, digits, operator, rest = "", None, None, f"({partial})"
-    if (not fold and (operator or rest or digits != "1.0")) or not 1e-99 < abs(number * float(digits or 1)) < 1e99:
-        sign, digits, operator, rest = "", None, None, partial if _ATOM.fullmatch(partial) else f"({partial})"
-    number *= float(f"{sign}{digits or 1}")
+    product = number * float(f"{sign}{digits or 1}")
+    kept = (operator or digits not in (None, "1.0")) and not fold
+    if (
+        kept
+        or not 1e-99 < abs(product) < 1e99
+        or (rest and not _ATOM.fullmatch(rest) and not _is_product(rest, operator))
+    ):
+        product, operator, rest = number, None, partial
+    if rest and not _ATOM.fullmatch(rest):
+        rest = f"({rest})"
     if operator == "/":
-        return number, f"{text or '1.0'} / {rest}"
-    return number, f"{text} * {rest}" if text and rest else text or rest
+        return product, f"{text or '1.0'} / {rest}"
+    return product, f"{text} * {rest}" if text and rest else text or rest
+
+
+def _is_product(text: str, operator: str | None) -> bool:
+    """Whether a text is one to multiply with as a whole: without sums and conditions, not below a fraction stroke."""
+    return operator != "/" and bool(_PRODUCT.fullmatch(text))
 
 
 def written(slope: tuple[float, str]) -> str:

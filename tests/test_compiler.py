@@ -8,6 +8,7 @@ import math
 import pickle
 import random
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -273,6 +274,47 @@ def test_what_would_freeze_one_example_is_refused(function: Callable[[Any], Any]
         engine.compile(function, backend=backend)([1.5, -2.5, 3.0])
     assert gc.isenabled()
     assert Value(2.0) > 1
+
+
+def test_the_recorded_example_is_not_computed_again() -> None:
+    """Others are, until the program has been held against one."""
+    w, seen = Value(2.0), []
+
+    def function(x: Value) -> Any:
+        seen.append(x._data)
+        return w * x
+
+    for batches, computed in (([[1.0, 2.0, 3.0], [4.0]], [1.0, 2.0, 3.0]), ([[1.0], [1.0], [5.0], [6.0]], [1.0, 5.0])):
+        compiled = engine.compile(function)
+        for batch in batches:
+            assert compiled(batch) == [2.0 * x for x in batch]
+        assert seen == computed
+        seen.clear()
+    compiled = engine.compile(lambda: function(w))
+    assert compiled() == compiled() == [4.0]
+    assert seen == [2.0]
+
+
+@both
+def test_one_example_proves_nothing(backend: str) -> None:
+    calls: list[float] = []
+    compiled = engine.compile(lambda x: x * (calls.append(0.0) or len(calls)), backend=backend)  # type: ignore[func-returns-value]
+    for _ in range(2):
+        assert list(compiled([3.0])) == [3.0]
+    with pytest.raises(TracingError, match="something else for another example"):
+        compiled([4.0])
+
+
+def test_a_recorded_graph_is_not_kept() -> None:
+    def count() -> int:
+        gc.collect()
+        return sum(type(thing) is Value for thing in gc.get_objects())
+
+    w = Value(2.0)
+    before = count()
+    compiled = engine.compile(lambda x: [(w * x).sin(), x.exp()])
+    compiled([1.0, 2.0])
+    assert count() == before
 
 
 def test_a_refusal_names_the_line() -> None:
@@ -584,3 +626,33 @@ def test_a_sum_times_a_number_however_it_is_spelled(backend: str) -> None:
         mean.backward()
         assert value == pytest.approx(mean.data, rel=1e-12)
         assert list(gradient) == pytest.approx([w.grad for w in weights], rel=1e-12)
+
+
+LINEAR: dict[str, Callable[[list[Value], Any], Any]] = {
+    "many factors beside products": lambda w, x: functions.sum(
+        [w[k] * x.exp() for k in (0, 1)] + [((v * x).tanh() + 1.0) * (k + 2.0) for k, v in enumerate(w)]
+    ),
+    "minus a product, times": lambda w, x: -(w[0] * x) * w[1] + functions.neg(-w[2]) * -x,
+    "a number out of both factors": lambda w, x: (w[0] * 3.0) * (x / 4.0) - (2.0 * (-w[1] / 5.0)) * x,
+    "a square of a number times": lambda w, x: functions.square(-3.0 * w[0]) * x,
+    "numbers that leave the range": lambda w, x: w[0] * x * 1e90 * 1e90 * 1e-90 * 1e-90 + (w[1] * 1e60) * (x * 1e-60),
+    "sums of one": lambda w, x: functions.sum([-w[0]]) * functions.mean([x]) - functions.sum([w[1] - x]),
+    "means of forms": lambda w, x: functions.mean([w[0] * x, w[1] - x, 2.0 * (w[2] + x), w[3]]),
+    "twice the same": lambda w, x: (w[0] + x) - (w[0] + x) * 2.0 + (w[1] * x + w[1] * x),
+    "times zero": lambda w, x: (w[0] - x) * 0.0 + (-w[1] * 0.0) * x,
+    "a long chain of signs": lambda w, x: reduce(lambda z, v: -(z - v), w * 4, x),
+    "long, then scaled": lambda w, x: (functions.sum([v * x for v in w * 3]) * 3.0 - x) * 0.5 / 7.0,
+}  # fmt: skip
+
+
+@both
+@pytest.mark.parametrize("function", LINEAR.values(), ids=LINEAR)
+def test_linear_parts_however_they_are_nested(function: Callable[..., Any], backend: str) -> None:
+    w = [Value(0.3 * k - 0.8) for k in range(7)]
+    batch = [0.7, -1.3]
+    eager = functions.mean([function(w, Value(x)) for x in batch])
+    compiled = engine.compile(lambda x: function(w, x), backend=backend)
+    value, gradient = compiled.value_and_grad(batch)
+    slopes, sizes = reverse(eager, list(compiled.parameters))
+    assert same(value, eager.data, 1.0)
+    assert all(same(g, t, s + 1.0) for g, t, s in zip(gradient, slopes, sizes, strict=True))

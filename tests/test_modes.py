@@ -9,8 +9,19 @@ from functools import partial
 
 import pytest
 
-from engine import AnomalyError, Value, detect_anomaly, enable_grad, functions, no_grad, record_source
+from engine import (
+    AnomalyError,
+    TracingError,
+    Value,
+    detect_anomaly,
+    enable_grad,
+    functions,
+    no_grad,
+    record_source,
+    value,
+)
 from engine.modes import active
+from engine.tracing import tracing
 
 
 def recording() -> bool:
@@ -23,6 +34,17 @@ def test_no_grad_records_nothing_and_ends() -> None:
             assert result.is_constant
             assert result.parents == ()
     assert recording()
+
+
+def test_operators_know_of_a_mode_only_if_it_concerns_them() -> None:
+    """Recording for compilation is as quick as recording: the flag that operators test stays down."""
+    operators = vars(value)["_scope"]
+    for mode, concerns in ((tracing, False), (enable_grad, False), (no_grad, True), (record_source, True)):
+        with mode():
+            assert (operators["modes_active"], value.modes_active) == (concerns, True)
+        assert (operators["modes_active"], value.modes_active) == (False, False)
+    with tracing(), no_grad(), pytest.raises(TracingError, match="no_grad"):
+        Value(2.0) * 3
 
 
 def test_an_exception_inside_ends_it_too() -> None:

@@ -166,7 +166,7 @@ class Compiled:
             ValueError, TypeError: a batch of no examples, of unlike ones, or of something else than numbers.
             IndexError: there is no such output.
         """
-        return self._bound(batch).value_and_grad(of)
+        return self._bound(batch, of).value_and_grad(of)
 
     def backward(self, *batch: Any, of: int = 0) -> float:
         """Add the gradient of the mean of an output to the parameters' `.grad`; returns the mean."""
@@ -189,7 +189,7 @@ class Compiled:
         """
         return self._bound(batch).kept()
 
-    def _bound(self, batch: tuple[Any, ...]) -> Bound:
+    def _bound(self, batch: tuple[Any, ...], of: int | None = None) -> Bound:
         given = Batch(batch)
         if callable(self.function):
             plan = self._plans.get(given.key)
@@ -206,7 +206,7 @@ class Compiled:
             generator = self._settings.random
             before = generator.getstate()
             try:
-                bound.verify()
+                bound.verify(of)
             except BaseException:
                 self._plans.pop(given.key, None)
                 raise
@@ -294,10 +294,13 @@ class Bound:
                 gradient = array_of(gradient)
         return value, plan.everywhere(gradient)
 
-    def verify(self) -> None:
+    def verify(self, of: int | None) -> None:
         """Hold the program against the function itself, on the first, the middle and the last example.
 
         The example that was recorded is not computed again. If there is no other, the next batch is verified too.
+
+        Args:
+            of: the output whose gradient is wanted next, if any.
 
         Raises:
             TracingError: they differ.
@@ -308,7 +311,7 @@ class Bound:
         drawn: list[Any]
         if self._arrays:
             columns = plan.with_random_columns(self._columns, size)
-            table = plan.on_arrays(columns, size, None)
+            table = plan.all_on_arrays(columns, size, of)
             mine = [[float(column[k % len(column)]) for column in table] for k in chosen]
             drawn = [columns[-1][k].tolist() if plan.recording.random else [] for k in chosen]
         else:

@@ -92,9 +92,10 @@ class Forms:
         self.parameters.sort(key=lambda position: self.nodes[position].left[0])
 
     def constant(self, number: float) -> int:
-        position = self._constants.get(repr(number))
+        text = repr(number)
+        position = self._constants.get(text)
         if position is None:
-            position = self._constants[repr(number)] = self._emit(Node(CONSTANT, ()), _CONSTANT)
+            position = self._constants[text] = self._emit(Node(CONSTANT, ()), _CONSTANT)
             self.numbers[position] = number
             if number == 0.0:
                 self._zeros.add(position)

@@ -103,6 +103,18 @@ class Plan:
 
     def on_arrays(self, columns: list[Any], size: int, of: int | None, token: object = None) -> Any:
         """What the array program gives, for inputs of shape (examples, numbers); `token`: see `Run`."""
+        run = self._run(size, of)
+        work = run.outputs if of is None else run.value_and_grad
+        return work(self.numbers(), columns, token)
+
+    def all_on_arrays(self, columns: list[Any], size: int, of: int | None) -> list[Any]:
+        """All outputs, by the program that gives the gradient of one of them if it is the only one."""
+        return self._run(size, of if len(self.recording.scalars.outputs) == 1 else None).outputs(
+            self.numbers(), columns
+        )
+
+    def _run(self, size: int, of: int | None) -> Run | Parts:
+        """The array program with its memory, made when it is first needed."""
         run = self._runs.get((size, of))
         if run is None:
             from engine.compiler.array_parts import run_of
@@ -116,8 +128,7 @@ class Plan:
                 self.settings.name,
             )  # fmt: skip
         self.latest = run
-        work = run.outputs if of is None else run.value_and_grad
-        return work(self.numbers(), columns, token)
+        return run
 
     def flat(self, numbers: list[float]) -> Any:
         """A flat list or array with the parameters' numbers: the one that runs use, if there is one."""

@@ -230,8 +230,9 @@ def without_repetition(program: Scalars) -> Scalars:
     for i, (op, operands) in enumerate(zip(program.ops, program.operands, strict=True)):
         if len(kept) < i and op not in SOURCES:
             operands = tuple(map(new.__getitem__, operands))
-        # repr: 0.0 is not -0.0, and nan is nan
-        key: object = repr(program.numbers[i]) if op is CONSTANT else operands
+        key: object = operands
+        if op is CONSTANT:
+            key = program.numbers[i] or repr(program.numbers[i])  # 0.0 is not -0.0
         position = tables[op].setdefault(key, len(kept))
         new.append(position)
         if position == len(kept):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from _thread import RLock
 from math import prod
 from random import Random
 
@@ -11,7 +12,6 @@ from engine.compiler.explanation import explain
 from engine.compiler.parameters import Parameters
 from engine.compiler.plan import Plan, Settings
 from engine.compiler.randomness import checked_generator
-from engine.compiler.scalars import evaluated
 from engine.structure import is_array
 from engine.value import Value
 
@@ -72,6 +72,7 @@ class Compiled:
         self._last: Plan | None = None
         self._size = 1
         self._given: Batch | None = None
+        self._lock = RLock()
         if not callable(function):
             self._last = self._plan(recording.record_graph(function, list(inputs or ())))
         elif inputs is not None:
@@ -166,7 +167,7 @@ class Compiled:
             ValueError, TypeError: a batch of no examples, of unlike ones, or of something else than numbers.
             IndexError: there is no such output.
         """
-        return self._bound(batch, of).value_and_grad(of)
+        return self._bound(batch).value_and_grad(of)
 
     def backward(self, *batch: Any, of: int = 0) -> float:
         """Add the gradient of the mean of an output to the parameters' `.grad`; returns the mean."""
@@ -189,30 +190,31 @@ class Compiled:
         """
         return self._bound(batch).kept()
 
-    def _bound(self, batch: tuple[Any, ...], of: int | None = None) -> Bound:
+    def _bound(self, batch: tuple[Any, ...]) -> Bound:
         given = Batch(batch)
         if callable(self.function):
             plan = self._plans.get(given.key)
-            if plan is None:
-                plan = self._plan(recording.record(self.function, given))
-                plan.unverified = self.function
-                self._plans[given.key] = plan
+            if plan is None or not plan.trusted:
+                with self._lock:  # another thread may record it just now
+                    plan = self._verified(given)
         else:
             plan = self._known()
             given.check_width(plan.recording.scalars.inputs)
-        self._last, self._size, self._given = plan, given.size, given
         bound = Bound(plan, given)
-        if plan.unverified is not None and not (given.size == 1 and given.rows()[0] == plan.verified):
-            generator = self._settings.random
-            before = generator.getstate()
-            try:
-                bound.verify(of)
-            except BaseException:
-                self._plans.pop(given.key, None)
-                raise
-            finally:
-                generator.setstate(before)
+        self._last, self._size, self._given = plan, given.size, given
         return bound
+
+    def _verified(self, given: Batch) -> Plan:
+        """The plan for batches like that, held against the function; no random numbers of a call are drawn for it."""
+        plan = self._plans.pop(given.key, None) or self._plan(recording.record(self.function, given))
+        generator = self._settings.random
+        before = generator.getstate()
+        try:
+            plan.verify(self.function, given)
+        finally:
+            generator.setstate(before)
+        self._plans[given.key] = plan
+        return plan
 
     def take(self) -> Any:
         """Move the parameters' numbers into one flat list or array, in the order of `parameters`, and return it.
@@ -293,39 +295,3 @@ class Bound:
             if self._wants_arrays:
                 gradient = array_of(gradient)
         return value, plan.everywhere(gradient)
-
-    def verify(self, of: int | None) -> None:
-        """Hold the program against the function itself, on the first, the middle and the last example.
-
-        The example that was recorded is not computed again. If there is no other, the next batch is verified too.
-
-        Args:
-            of: the output whose gradient is wanted next, if any.
-
-        Raises:
-            TracingError: they differ.
-        """
-        plan, given = self._plan, self._given
-        made, rows, size = plan.recording, given.rows(), given.size
-        known, chosen = made.numbers, sorted({0, size // 2, size - 1})
-        drawn: list[Any]
-        if self._arrays:
-            columns = plan.with_random_columns(self._columns, size)
-            table = plan.all_on_arrays(columns, size, of)
-            mine = [[float(column[k % len(column)]) for column in table] for k in chosen]
-            drawn = [columns[-1][k].tolist() if plan.recording.random else [] for k in chosen]
-        else:
-            picked = plan.with_random_rows([rows[k] for k in chosen])
-            numbers = plan.numbers()
-            mine = [evaluated(plan.recording.scalars, numbers, row) for row in picked]
-            drawn = [row[len(rows[k]) :] for k, row in zip(chosen, picked, strict=True)]
-        for k, got, random in zip(chosen, mine, drawn, strict=True):
-            if known is not None and k == 0:
-                plan.hold(k, got, known)
-            else:
-                plan.compare(given, k, rows[k], random, got)
-        made.numbers = None
-        if known is not None and size == 1 and rows[0]:
-            plan.verified = rows[0]
-        else:
-            plan.unverified = None

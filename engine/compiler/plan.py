@@ -10,7 +10,7 @@ from engine.compiler.costs import Costs
 from engine.compiler.linear import Forms
 from engine.compiler.randomness import drawn, drawn_table
 from engine.compiler.recording import Recording
-from engine.compiler.scalars import with_output
+from engine.compiler.scalars import evaluated, with_output
 from engine.compiler.straight_line import Source, function_of
 from engine.tracing import TracingError
 
@@ -55,8 +55,8 @@ class Plan:
         self._functions: dict[int | None, Callable[..., Any]] = {}
         self._arrays: dict[int | None, ArrayProgram] = {}
         self._runs: dict[tuple[int, int | None], Run | Parts] = {}
-        self.unverified: Callable[..., Any] | None = None
-        self.verified: tuple[float, ...] | None = None  # the only example so far
+        self.trusted = False
+        self._held: set[tuple[float, ...]] = set()  # examples for which it was held against the function
         self.latest: Run | Parts | None = None
 
     def backend(self, size: int) -> str:
@@ -106,12 +106,6 @@ class Plan:
         run = self._run(size, of)
         work = run.outputs if of is None else run.value_and_grad
         return work(self.numbers(), columns, token)
-
-    def all_on_arrays(self, columns: list[Any], size: int, of: int | None) -> list[Any]:
-        """All outputs, by the program that gives the gradient of one of them if it is the only one."""
-        return self._run(size, of if len(self.recording.scalars.outputs) == 1 else None).outputs(
-            self.numbers(), columns
-        )
 
     def _run(self, size: int, of: int | None) -> Run | Parts:
         """The array program with its memory, made when it is first needed."""
@@ -169,31 +163,38 @@ class Plan:
             at += count
         return self.recording.result.rebuild(grids)
 
-    def compare(
-        self, given: Batch, k: int, row: Sequence[float], random: Sequence[float], got: Sequence[float]
-    ) -> None:
-        """Hold what the program gives for the k-th example against the function itself.
+    def verify(self, function: Callable[..., Any], given: Batch) -> None:
+        """Hold the recording against the function, until it has been held against it for two different examples.
+
+        What was recorded, the first example of the first batch, is computed again only if there is no other: what
+        changes of itself changes there too.
 
         Raises:
             TracingError: they differ.
         """
-        result, values = recording.outputs_of(recording.replayed(self.unverified or (lambda: None), given, row, random))
+        rows, chosen = given.rows(), {0, given.size // 2, given.size - 1}
+        recorded = {rows[0]} if not self._held and len(chosen) > 1 else set()
+        for k in sorted(chosen - {0} if recorded else chosen):
+            if rows[k] not in self._held:
+                self._compare(function, given, k, rows[k])
+                self._held.add(rows[k])
+        self._held |= recorded
+        self.trusted = len(self._held) > 1 or not rows[0]
+
+    def _compare(self, function: Callable[..., Any], given: Batch, k: int, row: tuple[float, ...]) -> None:
+        """The k-th example, operation by operation as the function does: another order of sums would accuse it."""
+        [numbers] = self.with_random_rows([row])
+        random = numbers[len(row) :]
+        result, values = recording.outputs_of(recording.replayed(function, given, row, random))
         if result.key != self.recording.result.key:
             raise TracingError(
                 f"the structure of the results depends on the numbers; got another one for example {k} of the batch "
                 "than for the first; return as many Values for every example"
             )
-        self.hold(k, got, [value._data for value in values])
-
-    def hold(self, k: int, got: Sequence[float], expected: Sequence[float]) -> None:
-        """Hold what the program gives for the k-th example against the function's numbers.
-
-        Raises:
-            TracingError: they differ.
-        """
-        allowed = 1e-3 if self.settings.dtype == "float64" else 1e-1  # sums are in another order
-        for number, (mine, true) in enumerate(zip(got, expected, strict=True)):
-            if abs(mine - true) > allowed * (1.0 + abs(true)) or (mine == mine) != (true == true):
+        got = evaluated(self.recording.scalars, list(map(float, self.numbers())), numbers)
+        for number, (mine, value) in enumerate(zip(got, values, strict=True)):
+            true = value._data
+            if abs(mine - true) > 1e-9 * (1.0 + abs(true)) or (mine == mine) != (true == true):
                 raise TracingError(
                     f"the function computes something else for another example; got {true!r} for output {number} of "
                     f"example {k}, where its program gives {mine!r}; let nothing but its arguments and parameters "

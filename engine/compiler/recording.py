@@ -46,11 +46,10 @@ class Recording:
         forms: the same with its linear parts as forms.
         random: the distribution of each random input.
         result: the structure of what the function returns.
-        numbers: what the function returned for the example, until the program has been held against that.
         widths: how many inputs each grid has; the random ones come last.
     """
 
-    __slots__ = ("forms", "numbers", "random", "result", "scalars", "widths")
+    __slots__ = ("forms", "random", "result", "scalars", "widths")
 
     def __init__(self, recorded: Scalars, random: list[str], result: Tree, widths: list[int]) -> None:
         self.widths = [*widths, len(random)] if random else widths
@@ -58,7 +57,6 @@ class Recording:
         self.forms = Forms(scalars)
         self.scalars = with_parameters_ordered(scalars, self.forms.order_parameters())
         self.random, self.result = random, result
-        self.numbers: list[float] | None = None
 
 
 def record(function: Callable[..., Any], batch: Batch) -> Recording:
@@ -91,10 +89,7 @@ def _recorded(function: Callable[..., Any], batch: Batch) -> Recording:
         raise _random_error(function, batch)
     result, outputs = outputs_of(returned)
     recorded = scalars_of(outputs, [*inputs, *drawn], made_inside=mode.leaves)
-    made = Recording(recorded, random, result, [prod(s) for s in batch.shapes])
-    if not random:  # else the program computes with other random numbers
-        made.numbers = [output._data for output in outputs]
-    return made
+    return Recording(recorded, random, result, [prod(s) for s in batch.shapes])
 
 
 def outputs_of(returned: Any) -> tuple[Tree, list[Value]]:

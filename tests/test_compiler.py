@@ -1,132 +1,24 @@
-"""Compiled functions: the numbers of the eager engine, for every operation and random graphs; what is refused."""
+"""Compiled functions: what they take and return, whose the parameters are, and what can be asked of them."""
 
 from __future__ import annotations
 
 import copy
-import gc
 import math
 import pickle
 import random
-from collections.abc import Callable, Sequence
-from functools import reduce
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
-from hypothesis import strategies as st
+from agreement import same
 
 import engine
 import nn
-from engine import OPS, Op, TracingError, Value, constant, functions
-from engine.subject import reverse
-from engine.testing import FUNCTIONS, Program, graphs, regime_floats
+from engine import Value, functions
 
 NAN = math.nan
 BACKENDS = ("python", "numpy")
 both = pytest.mark.parametrize("backend", BACKENDS)
-
-
-def same(mine: float, true: float, size: float = 0.0, rtol: float = 1e-12) -> bool:
-    """Equal to `rtol` of the true number or of the terms it is the sum of; nan and inf equal themselves."""
-    if math.isnan(mine) or math.isnan(true) or math.isinf(mine) or math.isinf(true):
-        return mine == true or (math.isnan(mine) and math.isnan(true))
-    return abs(mine - true) <= rtol * max(abs(true), size) + 1e-300
-
-
-def arguments_of(op: Op, operands: tuple[Any, ...]) -> tuple[list[float], Callable[[Sequence[Any]], list[Any]]]:
-    """The numbers among the operands, and what puts others in their place."""
-    if not op.variadic:
-        return list(operands), list
-    lists = [list(operands)] if len(op.operands) == 1 and not isinstance(operands[0], list) else list(operands)
-    size = len(lists[0])
-    return [x for part in lists for x in part], lambda xs: [xs[k : k + size] for k in range(0, len(xs), size)]
-
-
-POINTS = [(op, point) for op in OPS.values() for point in op.special]
-
-
-@both
-@pytest.mark.parametrize(("op", "point"), POINTS, ids=[f"{op.name}{point}" for op, point in POINTS])
-def test_every_operation_at_its_special_points(op: Op, point: tuple[Any, ...], backend: str) -> None:
-    """Operands are parameters in turn, then inputs: with the eager engine's value and partials."""
-    numbers, packed = arguments_of(op, point)
-    leaves = [Value(x) for x in numbers]
-    eager = FUNCTIONS[op.name](*packed(leaves))
-    eager.backward()
-    compiled = engine.compile(lambda: FUNCTIONS[op.name](*packed(leaves)), backend=backend)
-    value, gradient = compiled.value_and_grad()
-    assert same(value, eager.data)
-    assert all(same(mine, leaf.grad) for leaf, mine in zip(compiled.parameters, gradient, strict=True))
-    shift = Value(0.0)
-    of_inputs = engine.compile(lambda x: FUNCTIONS[op.name](*packed(x)) + shift, backend=backend)
-    assert all(same(mine, (eager + 0.0).data) for mine in of_inputs([numbers] * 3))
-    assert same(of_inputs.value_and_grad([numbers])[1][0], 1.0)
-
-
-def check_program(program: Program, leaves: list[float], inputs: int, batch: int, outputs: int, backend: str) -> None:
-    """The first `inputs` leaves are inputs, others parameters; the last results are outputs."""
-    parameters = [Value(x) for x in leaves[inputs:]]
-
-    def function(x: list[Value]) -> list[Value]:
-        return [functions.add(y, 0.0) for y in program.run(FUNCTIONS, [*x, *parameters])[-outputs:]]
-
-    rows = [[x + 0.125 * k for x in leaves[:inputs]] for k in range(batch)]
-    eager = [function([Value(x) for x in row]) for row in rows]
-    everything = [v.data for row in rows for v in program.run(FUNCTIONS, [*map(Value, row), *parameters])]
-    # the sine of a large number tells of its last bits only
-    assume(all(not math.isfinite(v) or abs(v) < 1e3 for v in everything))
-    compiled = engine.compile(function, backend=backend)
-    results = compiled(rows)
-    for mine, true in zip(results, eager, strict=True):
-        assert all(same(float(m), t.data) for m, t in zip(mine, true, strict=True))
-    for k in range(outputs):
-        mean = functions.mean([row[k] for row in eager])
-        value, gradient = compiled.value_and_grad(rows, of=k)
-        slopes, sizes = reverse(mean, list(compiled.parameters))
-        assert same(value, mean.data, sum(abs(row[k].data) for row in eager))
-        assert all(same(g, t, s) for g, t, s in zip(gradient, slopes, sizes, strict=True)), (gradient, slopes)
-
-
-# not -0.0: a sum of nothing but negative zeros may be either zero
-NUMBERS = st.floats(-3.0, 3.0).map(lambda x: round(x, 3) + 0.0)
-
-
-@settings(max_examples=250, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
-@given(graphs(max_ops=25, leaves=NUMBERS), st.integers(0, 4), st.integers(1, 3), st.integers(1, 3))
-def test_random_graphs(program: Program, inputs: int, batch: int, outputs: int) -> None:
-    count = min(inputs, len(program.leaves))
-    for backend in BACKENDS:
-        check_program(program, program.leaves, count, batch, min(outputs, len(program.steps)), backend)
-
-
-EVERY = [name for name, op in OPS.items() if name != "polygamma"]
-
-
-@settings(max_examples=150, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
-@given(graphs(EVERY, max_ops=12, leaves=regime_floats()), st.integers(0, 4))
-def test_random_graphs_of_every_operation(program: Program, inputs: int) -> None:
-    for backend in BACKENDS:
-        check_program(program, program.leaves, min(inputs, len(program.leaves)), 2, 1, backend)
-
-
-@both
-def test_training_follows_the_eager_engine(backend: str) -> None:
-    chance = random.Random(1)
-    examples = [([chance.gauss(0, 1), chance.gauss(0, 1)], chance.random()) for _ in range(7)]
-    xs, ys = [x for x, _ in examples], [y for _, y in examples]
-    one, two = (nn.MLP(2, [4, 3, 1], "tanh", "sigmoid", seed=3) for _ in range(2))
-    compiled = engine.compile(lambda x, y: functions.square(one(x)[0] - y), backend=backend)
-    for _ in range(20):
-        for model in (one, two):
-            model.zero_grad()
-        loss = nn.mse([two(x)[0] for x in xs], ys)
-        loss.backward()
-        assert same(compiled.backward(xs, ys), loss.data)
-        for mine, true in zip(one.parameters(), two.parameters(), strict=True):
-            assert same(mine.grad, true.grad, 1e-2)
-            mine.data = true.data = true.data - 0.3 * true.grad
-    assert set(compiled.parameters) == set(one.parameters())
 
 
 # --- parameters and who owns their numbers
@@ -232,120 +124,6 @@ def test_leaves_made_inside_are_numbers_not_parameters() -> None:
     assert compiled.parameters == (w,)
 
 
-def test_derivatives_compile() -> None:
-    w = Value(0.7)
-    compiled = engine.compile(lambda x: engine.grad((w * x).sin() * x, x))
-    value, [slope] = compiled.value_and_grad([1.5])
-    x = 1.5
-    assert same(value, math.sin(w.data * x) + x * w.data * math.cos(w.data * x))
-    assert same(slope, 2 * x * math.cos(w.data * x) - x * x * w.data * math.sin(w.data * x))
-
-
-REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
-    "comparison": (lambda x: x if x > 0 else -x, "> takes a number .* use where"),
-    "reflected comparison": (lambda x: x if x > 0 else -x, "takes a number"),
-    "comparison of two": (lambda x: constant(1.0) <= x, "<= takes"),
-    "at least": (lambda x: x >= 1, ">= takes"),
-    "truth": (lambda x: x or 1.0, "a branch or bool"),
-    "float": (lambda x: x * float(x), "float.. takes"),
-    "data": (lambda x: x * x.data, ".data takes a number .* use the Value itself"),
-    "int": (lambda x: int(x) * x, "use engine.functions.floor"),
-    "round": (lambda x: round(x) * x, "round"),
-    "floor": (lambda x: math.floor(x) * x, "floor"),
-    "ceil": (lambda x: math.ceil(x) * x, "ceil"),
-    "trunc": (lambda x: math.trunc(x) * x, "trunc"),
-    "max": (lambda x: max(x, x * 2), "takes a number"),
-    "detach": (lambda x: x.detach() * x, "an input of its own"),
-    "no_grad": (engine.no_grad(lambda x: x * 2), "no_grad.. takes"),
-    "parameter": (lambda x, w=Value(2.0): x * float(w), "float"),  # noqa: B008  # a parameter of its own
-    "python random": (lambda x: x * random.random(), "got one in .*test_compiler.py.*random_input"),
-    "python gauss": (lambda x: x * random.gauss(0, 1) * engine.random_input(), "got one in .*test_compiler.py"),
-    "numpy random": (lambda x: x * np.random.rand(), "random number"),
-    "own random": (lambda x, g=random.Random(0): x + g.random(), "something else for another example"),  # noqa: B008
-    "structure": (lambda x, seen=[]: [x] * (seen.append(0) or len(seen)), "as many Values"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("function", "message"), REFUSED.values(), ids=REFUSED)
-@both
-def test_what_would_freeze_one_example_is_refused(function: Callable[[Any], Any], message: str, backend: str) -> None:
-    assert gc.isenabled()
-    with pytest.raises(TracingError, match=message):
-        engine.compile(function, backend=backend)([1.5, -2.5, 3.0])
-    assert gc.isenabled()
-    assert Value(2.0) > 1
-
-
-def test_the_recorded_example_is_not_computed_again() -> None:
-    """Others are, until the program has been held against one."""
-    w, seen = Value(2.0), []
-
-    def function(x: Value) -> Any:
-        seen.append(x._data)
-        return w * x
-
-    for batches, computed in (([[1.0, 2.0, 3.0], [4.0]], [1.0, 2.0, 3.0]), ([[1.0], [1.0], [5.0], [6.0]], [1.0, 5.0])):
-        compiled = engine.compile(function)
-        for batch in batches:
-            assert compiled(batch) == [2.0 * x for x in batch]
-        assert seen == computed
-        seen.clear()
-    compiled = engine.compile(lambda: function(w))
-    assert compiled() == compiled() == [4.0]
-    assert seen == [2.0]
-
-
-@both
-def test_one_example_proves_nothing(backend: str) -> None:
-    calls: list[float] = []
-    compiled = engine.compile(lambda x: x * (calls.append(0.0) or len(calls)), backend=backend)  # type: ignore[func-returns-value]
-    for _ in range(2):
-        assert list(compiled([3.0])) == [3.0]
-    with pytest.raises(TracingError, match="something else for another example"):
-        compiled([4.0])
-
-
-def test_a_recorded_graph_is_not_kept() -> None:
-    def count() -> int:
-        gc.collect()
-        return sum(type(thing) is Value for thing in gc.get_objects())
-
-    w = Value(2.0)
-    before = count()
-    compiled = engine.compile(lambda x: [(w * x).sin(), x.exp()])
-    compiled([1.0, 2.0])
-    assert count() == before
-
-
-def test_a_refusal_names_the_line() -> None:
-    with pytest.raises(TracingError, match=r"test_compiler\.py:\d+"):
-        engine.compile(lambda x: x if x > 0 else -x)([1.0])
-
-
-BATCHES: dict[str, tuple[Sequence[Any], type[Exception], str]] = {
-    "no examples": (([], []), ValueError, "no examples"),
-    "lengths": (([1.0], [1.0, 2.0]), ValueError, r"got \[1, 2\]"),
-    "one number": ((1.0, [1.0]), TypeError, "one number"),
-    "ragged": (([[1.0], [1.0, 2.0]], [1.0, 2.0]), ValueError, "got 2 of them"),
-    "too deep": (([1.0, [2.0]], [1.0, 2.0]), TypeError, "got 1 of them"),
-    "text": (([1.0, "a"], [1.0, 2.0]), TypeError, "got str 'a'"),
-}
-
-
-@pytest.mark.parametrize(("batch", "kind", "message"), BATCHES.values(), ids=BATCHES)
-@both
-def test_wrong_batches(batch: Sequence[Any], kind: type[Exception], message: str, backend: str) -> None:
-    compiled = engine.compile(lambda x, y: functions.square(y), backend=backend)
-    with pytest.raises(kind, match=message):
-        compiled(*batch)
-
-
-def test_before_the_first_call_nothing_is_known() -> None:
-    compiled = engine.compile(lambda x: x)
-    with pytest.raises(RuntimeError, match="call it once"):
-        compiled.parameters  # noqa: B018  # it is a property
-
-
 @both
 def test_random_inputs_are_fresh_and_seeded(backend: str) -> None:
     def noisy(x: Value) -> Any:
@@ -412,7 +190,7 @@ def compute(parameters, rows):
     v6 = w * w
     share = 1.0 / len(rows)
     share_1 = share * v6
-    d_w = d_b = d_v6 = total = 0.0
+    d_v6 = d_b = d_w = total = 0.0
     for x0, in rows:
         v5 = _exp(w * x0 + b)
         total += v5 * v6
@@ -488,20 +266,6 @@ def test_an_explanation_names_matrices_rows_and_gathers() -> None:
     assert "asked for: numpy" in text
 
 
-def test_float32() -> None:
-    model = nn.MLP(3, [8, 1], "tanh", seed=0)
-    xs, ys = np.random.default_rng(0).normal(size=(9, 3)), np.ones(9)
-    loss = lambda x, y: functions.square(model(x)[0] - y)  # noqa: E731
-    one, two = engine.compile(loss, dtype="float32"), engine.compile(loss, backend="numpy")
-    (value, gradient), (true, slopes) = one.value_and_grad(xs, ys), two.value_and_grad(xs, ys)
-    assert one(xs, ys).dtype == gradient.dtype == np.float32
-    assert value == pytest.approx(true, rel=1e-5)
-    np.testing.assert_allclose(gradient, slopes, rtol=1e-4, atol=1e-6)
-    assert one.take().dtype == np.float32
-    one.give_back()
-    assert all(type(p) is Value for p in one.parameters)
-
-
 @both
 def test_an_example_is_a_scalar_graph(backend: str) -> None:
     model = nn.MLP(2, [3, 1], "tanh", seed=0)
@@ -543,28 +307,6 @@ def test_many_sizes_of_batches() -> None:
         assert compiled(np.ones(size)).tolist() == [2.0] * size
 
 
-@both
-def test_shared_rows_and_gathers(backend: str) -> None:
-    """Embeddings: the same parameters at several places of one instruction, in no even order."""
-    table = [[Value(0.1 * i + j) for j in range(3)] for i in range(5)]
-    order = [4, 0, 4, 2, 2, 2, 1]
-
-    def function(x: Value) -> Any:
-        picked = [table[i] for i in order]
-        scaled = [[(v * x).sin() for v in row] for row in picked]
-        return functions.sum([functions.prod(row) for row in scaled]) + functions.max(
-            [v for row in scaled for v in row]
-        )
-
-    batch = [0.3, 0.7, -0.4]
-    eager = functions.mean([function(Value(x)) for x in batch])
-    compiled = engine.compile(function, backend=backend)
-    value, gradient = compiled.value_and_grad(batch)
-    slopes, sizes = reverse(eager, list(compiled.parameters))
-    assert same(value, eager.data, 1.0)
-    assert all(same(g, t, s + 1.0) for g, t, s in zip(gradient, slopes, sizes, strict=True))
-
-
 def test_an_array_is_shared_with_the_optimizer() -> None:
     a, b = Value(2.0), Value(3.0)
     compiled = engine.compile(
@@ -588,71 +330,3 @@ def test_an_array_is_shared_with_the_optimizer() -> None:
     flat[0] = 1.0
     assert compiled(wide).tolist() == [7.0, 7.0]
     compiled.give_back()
-
-
-def test_a_later_batch_may_be_wrong_too() -> None:
-    compiled = engine.compile(lambda x: x[0] + x[1], backend="numpy")
-    assert compiled([[1, 2], [3, 4]]).tolist() == [3.0, 7.0]
-    assert compiled([[Value(1.0), 2], [3, True]]).tolist() == [3.0, 4.0]
-    with pytest.raises(ValueError, match="got 1 of them"):
-        compiled([[1.0, 2.0], [3.0]])
-    with pytest.raises(TypeError, match="got str 'a'"):
-        compiled([[1.0, 2.0], [3.0, "a"]])
-
-
-def test_corners_are_computed_again_by_ieee() -> None:
-    w = Value(-math.inf)
-    compiled = engine.compile(lambda x: (w * x).sigmoid() + (x * 1000.0).exp(), backend="python")
-    for _ in range(2):
-        assert compiled.value_and_grad([1.0]) == (math.inf, [0.0])
-        assert compiled([1.0]) == [math.inf]
-
-
-@pytest.mark.parametrize("backend", ["numpy", "python"])
-def test_a_sum_times_a_number_however_it_is_spelled(backend: str) -> None:
-    weights = [Value(0.1 * k + 0.3) for k in range(5)]
-    spellings = [
-        lambda x: functions.dot([(w * x).tanh() for w in weights], [3.0] * 5),
-        lambda x: functions.sum([3.0 * (w * x).tanh() for w in weights]),
-        lambda x: 3.0 * functions.sum([(w * x).tanh() for w in weights]),
-        lambda x: functions.dot(weights, [3.0] * 5) * x,
-        lambda x: functions.dot([w.exp() for w in weights], [3.0] * 5) * x,
-    ]
-    for spelling in spellings:
-        value, gradient = engine.compile(spelling, backend=backend).value_and_grad([1.0, 2.0])
-        for w in weights:
-            w.grad = 0.0
-        mean = (spelling(Value(1.0)) + spelling(Value(2.0))) / 2
-        mean.backward()
-        assert value == pytest.approx(mean.data, rel=1e-12)
-        assert list(gradient) == pytest.approx([w.grad for w in weights], rel=1e-12)
-
-
-LINEAR: dict[str, Callable[[list[Value], Any], Any]] = {
-    "many factors beside products": lambda w, x: functions.sum(
-        [w[k] * x.exp() for k in (0, 1)] + [((v * x).tanh() + 1.0) * (k + 2.0) for k, v in enumerate(w)]
-    ),
-    "minus a product, times": lambda w, x: -(w[0] * x) * w[1] + functions.neg(-w[2]) * -x,
-    "a number out of both factors": lambda w, x: (w[0] * 3.0) * (x / 4.0) - (2.0 * (-w[1] / 5.0)) * x,
-    "a square of a number times": lambda w, x: functions.square(-3.0 * w[0]) * x,
-    "numbers that leave the range": lambda w, x: w[0] * x * 1e90 * 1e90 * 1e-90 * 1e-90 + (w[1] * 1e60) * (x * 1e-60),
-    "sums of one": lambda w, x: functions.sum([-w[0]]) * functions.mean([x]) - functions.sum([w[1] - x]),
-    "means of forms": lambda w, x: functions.mean([w[0] * x, w[1] - x, 2.0 * (w[2] + x), w[3]]),
-    "twice the same": lambda w, x: (w[0] + x) - (w[0] + x) * 2.0 + (w[1] * x + w[1] * x),
-    "times zero": lambda w, x: (w[0] - x) * 0.0 + (-w[1] * 0.0) * x,
-    "a long chain of signs": lambda w, x: reduce(lambda z, v: -(z - v), w * 4, x),
-    "long, then scaled": lambda w, x: (functions.sum([v * x for v in w * 3]) * 3.0 - x) * 0.5 / 7.0,
-}  # fmt: skip
-
-
-@both
-@pytest.mark.parametrize("function", LINEAR.values(), ids=LINEAR)
-def test_linear_parts_however_they_are_nested(function: Callable[..., Any], backend: str) -> None:
-    w = [Value(0.3 * k - 0.8) for k in range(7)]
-    batch = [0.7, -1.3]
-    eager = functions.mean([function(w, Value(x)) for x in batch])
-    compiled = engine.compile(lambda x: function(w, x), backend=backend)
-    value, gradient = compiled.value_and_grad(batch)
-    slopes, sizes = reverse(eager, list(compiled.parameters))
-    assert same(value, eager.data, 1.0)
-    assert all(same(g, t, s + 1.0) for g, t, s in zip(gradient, slopes, sizes, strict=True))

@@ -13,7 +13,7 @@ from typing import Any
 import models
 import numpy as np
 import pytest
-from test_compiler import same
+from agreement import same
 
 import engine
 from engine import Value, functions

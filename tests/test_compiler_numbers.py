@@ -1,0 +1,243 @@
+"""Compiled functions: the numbers of the eager engine, for every operation and thousands of random models."""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from agreement import Truth, eagerly, same
+from random_models import RandomModel
+
+import engine
+import nn
+from engine import OPS, Op, Value, functions
+from engine.structure import flatten
+from engine.subject import reverse
+from engine.testing import FUNCTIONS
+
+BACKENDS = ("python", "numpy")
+both = pytest.mark.parametrize("backend", BACKENDS)
+
+
+def arguments_of(op: Op, operands: tuple[Any, ...]) -> tuple[list[float], Callable[[Sequence[Any]], list[Any]]]:
+    """The numbers among the operands, and what puts others in their place."""
+    if not op.variadic:
+        return list(operands), list
+    lists = [list(operands)] if len(op.operands) == 1 and not isinstance(operands[0], list) else list(operands)
+    size = len(lists[0])
+    return [x for part in lists for x in part], lambda xs: [xs[k : k + size] for k in range(0, len(xs), size)]
+
+
+POINTS = [(op, point) for op in OPS.values() for point in op.special]
+LANES: tuple[Callable[[int], bool], ...] = (lambda k: False, lambda k: True, lambda k: k == 0, lambda k: k > 0)
+
+
+@both
+@pytest.mark.parametrize(("op", "point"), POINTS, ids=[f"{op.name}{point}" for op, point in POINTS])
+def test_every_operation_at_its_special_points(op: Op, point: tuple[Any, ...], backend: str) -> None:
+    """Each operand the same for all examples, or of each: the eager engine's value and partials."""
+    numbers, packed = arguments_of(op, point)
+    for lane in LANES[: 4 if len(numbers) > 1 else 2]:
+        leaves = [Value(number) for number in numbers]
+
+        def function(x: Any, lane: Any = lane, leaves: Any = leaves) -> Value:
+            return FUNCTIONS[op.name](*packed([p * x if lane(k) else p for k, p in enumerate(leaves)]))
+
+        eager = function(Value(1.0))
+        eager.backward()
+        compiled = engine.compile(function, backend=backend)
+        value, gradient = compiled.value_and_grad([1.0])
+        assert all(same(mine, eager.data) for mine in (value, *compiled([1.0] * 3)))
+        slopes = dict(zip(compiled.parameters, gradient, strict=True))
+        assert all(same(slopes[leaf], leaf.grad) for leaf in leaves)
+
+
+# --- random models
+
+MODELS = int(os.environ.get("GLASSGRAD_EXAMPLES", "400"))
+"""Continuous integration asks for 3,000."""
+BLOCKS = 10
+
+Case = tuple[Any, dict[str, Any], tuple[Any, ...], list[Any]]
+"""What to compile, how, for which batch, and the eager results for each example."""
+
+
+def for_each(model: RandomModel) -> Case:
+    return model, {}, model.batch, eagerly(model, *model.batch)
+
+
+def for_each_of_an_array(model: RandomModel) -> Case:
+    batch = tuple(np.asfortranarray(np.array(grid))[::-1] for grid in model.batch)
+    return model, {}, batch, eagerly(model, *[grid[::-1] for grid in model.batch])
+
+
+def of_a_graph(model: RandomModel) -> Case:
+    """The graph of the first example, and the numbers of all."""
+    rows = [flatten(example).leaves for example in zip(*model.batch, strict=True)]
+    leaves = [Value(number) for number in (rows or [[]])[0]]
+    graph = model(*model.shaped(leaves))
+    return graph, {"inputs": leaves}, (rows,) if rows else (), eagerly(model, *model.batch)
+
+
+def by_a_loop(model: RandomModel) -> Case:
+    """Over the examples, in Python: a function of nothing."""
+
+    def whole() -> list[Value]:
+        results = eagerly(model, *model.batch)
+        return [functions.mean(column) for column in zip(*[flatten(result).leaves for result in results], strict=True)]
+
+    return whole, {}, (), [whole()]
+
+
+CASES = (for_each, for_each_of_an_array, of_a_graph, by_a_loop)
+
+
+@pytest.mark.parametrize("block", range(BLOCKS))
+def test_random_models(block: int) -> None:
+    """Every output for every example, its mean, and the gradient of that."""
+    known = []
+    for seed in range(block, MODELS, BLOCKS):
+        model = RandomModel(seed)
+        case = CASES[seed % len(CASES)]
+        subject, options, batch, results = case(model)
+        truth = Truth(results, model.parameters)
+        for backend in BACKENDS:
+            compiled = engine.compile(subject, backend=backend, **options)
+            assert truth.differences(compiled, *batch) == [], f"{case.__name__}(RandomModel({seed})), {backend}"
+        known.append(truth.share_that_is_known())
+    assert sum(known) > 0.9 * len(known)
+
+
+def test_random_models_in_float32() -> None:
+    known = []
+    for seed in range(MODELS // 4):
+        model = RandomModel(seed, odd=0.0)
+        truth = Truth(eagerly(model, *model.batch), model.parameters, relative=1e-5)
+        compiled = engine.compile(model, dtype="float32")
+        assert truth.differences(compiled, *model.batch) == [], f"RandomModel({seed}, odd=0.0)"
+        known.append(truth.share_that_is_known())
+    assert sum(known) > 0.9 * len(known)
+
+
+@both
+def test_training_follows_the_eager_engine(backend: str) -> None:
+    chance = random.Random(1)
+    examples = [([chance.gauss(0, 1), chance.gauss(0, 1)], chance.random()) for _ in range(7)]
+    xs, ys = [x for x, _ in examples], [y for _, y in examples]
+    one, two = (nn.MLP(2, [4, 3, 1], "tanh", "sigmoid", seed=3) for _ in range(2))
+    compiled = engine.compile(lambda x, y: functions.square(one(x)[0] - y), backend=backend)
+    for _ in range(20):
+        for model in (one, two):
+            model.zero_grad()
+        loss = nn.mse([two(x)[0] for x in xs], ys)
+        loss.backward()
+        assert same(compiled.backward(xs, ys), loss.data)
+        for mine, true in zip(one.parameters(), two.parameters(), strict=True):
+            assert same(mine.grad, true.grad, 1e-2)
+            mine.data = true.data = true.data - 0.3 * true.grad
+    assert set(compiled.parameters) == set(one.parameters())
+
+
+def test_derivatives_compile() -> None:
+    w = Value(0.7)
+    compiled = engine.compile(lambda x: engine.grad((w * x).sin() * x, x))
+    value, [slope] = compiled.value_and_grad([1.5])
+    x = 1.5
+    assert same(value, math.sin(w.data * x) + x * w.data * math.cos(w.data * x))
+    assert same(slope, 2 * x * math.cos(w.data * x) - x * x * w.data * math.sin(w.data * x))
+
+
+def test_float32() -> None:
+    model = nn.MLP(3, [8, 1], "tanh", seed=0)
+    xs, ys = np.random.default_rng(0).normal(size=(9, 3)), np.ones(9)
+    loss = lambda x, y: functions.square(model(x)[0] - y)  # noqa: E731
+    one, two = engine.compile(loss, dtype="float32"), engine.compile(loss, backend="numpy")
+    (value, gradient), (true, slopes) = one.value_and_grad(xs, ys), two.value_and_grad(xs, ys)
+    assert one(xs, ys).dtype == gradient.dtype == np.float32
+    assert value == pytest.approx(true, rel=1e-5)
+    np.testing.assert_allclose(gradient, slopes, rtol=1e-4, atol=1e-6)
+    assert one.take().dtype == np.float32
+    one.give_back()
+    assert all(type(p) is Value for p in one.parameters)
+
+
+@both
+def test_shared_rows_and_gathers(backend: str) -> None:
+    """Embeddings: the same parameters at several places of one instruction, in no even order."""
+    table = [[Value(0.1 * i + j) for j in range(3)] for i in range(5)]
+    order = [4, 0, 4, 2, 2, 2, 1]
+
+    def function(x: Value) -> Any:
+        picked = [table[i] for i in order]
+        scaled = [[(v * x).sin() for v in row] for row in picked]
+        return functions.sum([functions.prod(row) for row in scaled]) + functions.max(
+            [v for row in scaled for v in row]
+        )
+
+    batch = [0.3, 0.7, -0.4]
+    eager = functions.mean([function(Value(x)) for x in batch])
+    compiled = engine.compile(function, backend=backend)
+    value, gradient = compiled.value_and_grad(batch)
+    slopes, sizes = reverse(eager, list(compiled.parameters))
+    assert same(value, eager.data, 1.0)
+    assert all(same(g, t, s + 1.0) for g, t, s in zip(gradient, slopes, sizes, strict=True))
+
+
+def test_corners_are_computed_again_by_ieee() -> None:
+    w = Value(-math.inf)
+    compiled = engine.compile(lambda x: (w * x).sigmoid() + (x * 1000.0).exp(), backend="python")
+    for _ in range(2):
+        assert compiled.value_and_grad([1.0]) == (math.inf, [0.0])
+        assert compiled([1.0]) == [math.inf]
+
+
+@pytest.mark.parametrize("backend", ["numpy", "python"])
+def test_a_sum_times_a_number_however_it_is_spelled(backend: str) -> None:
+    weights = [Value(0.1 * k + 0.3) for k in range(5)]
+    spellings = [
+        lambda x: functions.dot([(w * x).tanh() for w in weights], [3.0] * 5),
+        lambda x: functions.sum([3.0 * (w * x).tanh() for w in weights]),
+        lambda x: 3.0 * functions.sum([(w * x).tanh() for w in weights]),
+        lambda x: functions.dot(weights, [3.0] * 5) * x,
+        lambda x: functions.dot([w.exp() for w in weights], [3.0] * 5) * x,
+    ]
+    for spelling in spellings:
+        value, gradient = engine.compile(spelling, backend=backend).value_and_grad([1.0, 2.0])
+        for w in weights:
+            w.grad = 0.0
+        mean = (spelling(Value(1.0)) + spelling(Value(2.0))) / 2
+        mean.backward()
+        assert value == pytest.approx(mean.data, rel=1e-12)
+        assert list(gradient) == pytest.approx([w.grad for w in weights], rel=1e-12)
+
+
+def check(function: Callable[..., Any], *batch: Any, parameters: Sequence[Value] = ()) -> None:
+    """Compiled for both executors it is what it is eagerly."""
+    truth = Truth(eagerly(function, *batch), parameters)
+    for backend in BACKENDS:
+        assert truth.differences(engine.compile(function, backend=backend), *batch) == [], backend
+
+
+def test_products_beside_terms_of_many_factors() -> None:
+    """More than four factors are a product with constants; other products stay beside it."""
+
+    def function(x: Any, y: Any) -> Any:
+        total = 3 * (x - y + y) - y
+        total = (total / 2 + y) / 4 - y
+        return 2 * y - total
+
+    check(function, [0.5, -2.0], [0.3, 0.4])
+
+
+@both
+@pytest.mark.parametrize(("factor", "true"), [(math.inf, math.nan), (math.nan, math.nan), (0.0, 0.0)])
+def test_extreme_factors_stay_where_they_are(factor: float, true: float, backend: str) -> None:
+    """inf * (a + b) is not inf * a + inf * b."""
+    weights = [Value(v) for v in (2.0, 0.5, -3.0, 0.5, 0.5, -4.0)]
+    compiled = engine.compile(lambda: functions.sum([w * factor for w in weights]), backend=backend)
+    assert same(compiled.value_and_grad()[0], true)

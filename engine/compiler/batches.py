@@ -187,10 +187,12 @@ class Batch:
         made = []
         for grid, shape in zip(self.grids, self.shapes, strict=True):
             try:
-                array = np.asarray(grid, dtype)
-            except (TypeError, ValueError):  # the general way says what is wrong
-                array = np.array([real(number) for number in flat_grid(grid, (self.size, *shape))], dtype)
-            made.append(array.reshape(self.size, -1))
+                array = np.asarray(grid)
+            except ValueError:  # of unequal rows
+                array = np.array(None)
+            if array.dtype.kind not in "biuf" or hasattr(grid, "mask"):  # the general way says what is wrong
+                array = np.array([real(number) for number in flat_grid(grid, (self.size, *shape))])
+            made.append(array.astype(dtype, copy=False).reshape(self.size, -1))
         return made
 
     def check_width(self, count: int) -> None:

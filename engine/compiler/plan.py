@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from _thread import allocate_lock
 from math import prod
 
 from engine.compiler import recording
@@ -58,6 +59,7 @@ class Plan:
         self.trusted = False
         self._held: set[tuple[float, ...]] = set()  # examples for which it was held against the function
         self.latest: Run | Parts | None = None
+        self._lock = allocate_lock()  # the memory of a run is for one batch at a time
 
     def backend(self, size: int) -> str:
         """Which executor runs a batch of so many examples."""
@@ -105,7 +107,8 @@ class Plan:
         """What the array program gives, for inputs of shape (examples, numbers); `token`: see `Run`."""
         run = self._run(size, of)
         work = run.outputs if of is None else run.value_and_grad
-        return work(self.numbers(), columns, token)
+        with self._lock:
+            return work(self.numbers(), columns, token)
 
     def _run(self, size: int, of: int | None) -> Run | Parts:
         """The array program with its memory, made when it is first needed."""

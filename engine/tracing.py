@@ -53,6 +53,9 @@ _INSTEAD = {
     ),
     "no_grad()": "it on the compiled function's results, outside",
     "detach()": "a parameter or an input of its own for what shall have no gradient",
+    **dict.fromkeys(("copy()", "deepcopy()", "a pickle"), "the Value itself, which nothing changes"),
+    "setting .data": "it between calls, outside",
+    **dict.fromkeys((".grad", ".partials", "backward()"), "engine.grad, whose result is a Value"),
 }
 
 

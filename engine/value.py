@@ -100,6 +100,8 @@ class Value(Methods):
 
     @property
     def partials(self) -> tuple[float, ...]:
+        if modes_active:
+            tracing.check(self, ".partials")
         return _joined(self._first, self._to_first, None if self._second is None else self._to_second)
 
     def _connect(self, parents: tuple[Value, ...], partials: tuple[float, ...]) -> None:
@@ -122,10 +124,14 @@ class Value(Methods):
                 f"the data of a computed node cannot be set: got {number!r} for {self!r}; "
                 "set the data of the leaves and compute again"
             )
+        if modes_active:
+            tracing.check(self, "setting .data")
         self._data = _own_number(number)
 
     @property
     def grad(self) -> float:
+        if modes_active:
+            tracing.check(self, ".grad")
         return self._grad
 
     @grad.setter
@@ -175,6 +181,8 @@ class Value(Methods):
         16.0
         """
         start = _own_number(upstream)
+        if modes_active:
+            tracing.check(self, "backward()")
         if self.op is CONSTANT:
             raise RuntimeError(
                 f"a constant has no graph to go back through: got {self!r}; "
@@ -286,12 +294,18 @@ class Value(Methods):
     # --- copies, pickles, NumPy
 
     def __copy__(self) -> Self:
+        if modes_active:
+            tracing.check(self, "copy()")
         return copying.shallow(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        if modes_active:
+            tracing.check(self, "deepcopy()")
         return copying.deep(self, memo)
 
     def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
+        if modes_active:
+            tracing.check(self, "a pickle")
         return copying.reduced(self)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:

@@ -74,7 +74,7 @@ class Compiled:
         self._given: Batch | None = None
         self._lock = RLock()
         if not callable(function):
-            self._last = self._plan(recording.record_graph(function, list(inputs or ())))
+            self._last = self._plan(recording.record_graph(function, () if inputs is None else inputs))
         elif inputs is not None:
             raise TypeError(
                 f"only a graph is compiled with inputs=; got the function {function!r}; its arguments are its inputs"
@@ -286,6 +286,7 @@ class Bound:
     def value_and_grad(self, of: int = 0) -> tuple[float, Any]:
         """The mean of an output and its gradient, with the parameters' numbers of now."""
         plan = self._plan
+        plan.check_output(of)
         if self._arrays:
             size = self._given.size
             value, gradient = plan.on_arrays(plan.with_random_columns(self._columns, size), size, of, self._token)

@@ -13,7 +13,8 @@ from engine.compiler.randomness import drawn, drawn_table
 from engine.compiler.recording import Recording
 from engine.compiler.scalars import evaluated, with_output
 from engine.compiler.straight_line import Source, function_of
-from engine.tracing import TracingError
+from engine.modes import innermost
+from engine.tracing import TracingError, tracing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,13 +82,26 @@ class Plan:
             self._arrays[which] = ArrayProgram(forms, made.widths)
         return self._arrays[which]
 
-    def check_output(self, of: int | None) -> None:
+    def check_output(self, of: object) -> None:
+        """
+        Raises:
+            IndexError: there is no such output.
+        """
         count = len(self.recording.scalars.outputs)
-        if of is not None and not 0 <= of < count:
-            raise IndexError(f"the function has {count} outputs; got of={of}; number them from 0")
+        if not isinstance(of, int) or not 0 <= of < count:
+            raise IndexError(f"the function has {count} outputs; got of={of!r}; number them from 0")
 
     def numbers(self) -> Any:
-        """The numbers of this recording's parameters."""
+        """The numbers of this recording's parameters.
+
+        Raises:
+            TracingError: another function is being recorded, and would keep what this one gives as it is now.
+        """
+        if innermost(tracing) is not None:
+            raise TracingError(
+                "a compiled function gives numbers, and those of now would hold for ever in a function that is being "
+                f"compiled; got a call of {self.settings.name}; call the function that it was compiled from"
+            )
         numbers = self.parameters.numbers()
         if len(numbers) != len(self._places):  # another recording has more
             return [numbers[k] for k in self._places]
@@ -97,7 +111,6 @@ class Plan:
         """What the straight-line program gives."""
         function = self._functions.get(of)
         if function is None:
-            self.check_output(of)
             title = f"compiled {self.settings.name}{'' if of is None else f', gradient of output {of}'}"
             function = self._functions[of] = function_of(self.recording.scalars, of, title)
         numbers = self.numbers()
@@ -116,7 +129,6 @@ class Plan:
         if run is None:
             from engine.compiler.array_parts import run_of
 
-            self.check_output(of)
             program = self.array_program(of)
             if len(self._runs) > 8:  # a few sizes of batches come again and again
                 self._runs.pop(next(iter(self._runs)))

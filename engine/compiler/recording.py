@@ -13,7 +13,7 @@ from itertools import repeat
 from math import prod
 
 from engine import functions
-from engine.compiler.batches import Tree, flat_grid
+from engine.compiler.batches import Tree, flat_grid, shape_of
 from engine.compiler.linear import Forms
 from engine.compiler.scalars import (
     INPUT,
@@ -93,20 +93,41 @@ def _recorded(function: Callable[..., Any], batch: Batch) -> Recording:
 
 
 def outputs_of(returned: Any) -> tuple[Tree, list[Value]]:
-    """The structure of a function's result, and its Values in order."""
+    """The structure of a function's result, and its Values in order.
+
+    Raises:
+        TypeError: there are none, or something else than Values and numbers is among them.
+    """
     result = Tree(returned)
     grids, result.grids = result.grids, []  # a structure that is kept shall not keep a graph
-    return result, [
-        operand(leaf) for grid, shape in zip(grids, result.shapes, strict=True) for leaf in flat_grid(grid, shape)
-    ]
+    try:
+        leaves = [leaf for grid, shape in zip(grids, result.shapes, strict=True) for leaf in flat_grid(grid, shape)]
+    except TypeError:
+        leaves = []
+    if not leaves:
+        raise TypeError(
+            "a compiled function returns Values and numbers, at least one, in lists, tuples and mappings; "
+            f"got {type(returned).__name__} {returned!r:.50}; return what it computes"
+        )
+    return result, [operand(leaf) for leaf in leaves]
 
 
 def record_graph(output: Any, inputs: Sequence[Value]) -> Recording:
-    """The program of a graph that exists already."""
+    """The program of a graph that exists already.
+
+    Raises:
+        TypeError, ValueError: an input is no Value, or is given twice; the output is something else than a graph.
+    """
     with collector_paused():
         result, outputs = outputs_of(output)
-        program = without_dead_code(scalars_of(outputs, inputs))  # an input may be computed from others
-        return Recording(program, [], result, [len(inputs)] if inputs else [])
+        leaves = flat_grid(inputs, shape_of(inputs))
+        for leaf in leaves:
+            if not isinstance(leaf, Value) or leaf.is_constant:
+                raise TypeError(f"the inputs of a graph are Values of it; got {leaf!r}; pass those it begins with")
+        if len(set(leaves)) < len(leaves):
+            raise ValueError(f"each input has a number of its own; got {len(leaves)} with repetitions; pass each once")
+        program = without_dead_code(scalars_of(outputs, leaves))  # an input may be computed from others
+        return Recording(program, [], result, [len(leaves)] if leaves else [])
 
 
 def graph_of(program: Scalars, inputs: Sequence[Value]) -> list[Value]:

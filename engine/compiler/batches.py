@@ -229,3 +229,9 @@ def array_of(numbers: Any, dtype: Any = "float64") -> Any:
     import numpy as np
 
     return np.array(numbers, dtype)
+
+
+def joined(columns: list[Any]) -> Any:
+    import numpy as np
+
+    return np.concatenate(columns, axis=1)

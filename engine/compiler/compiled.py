@@ -7,7 +7,7 @@ from math import prod
 from random import Random
 
 from engine.compiler import recording
-from engine.compiler.batches import Batch, array_of
+from engine.compiler.batches import Batch, array_of, joined
 from engine.compiler.explanation import explain
 from engine.compiler.parameters import Parameters
 from engine.compiler.plan import Plan, Settings
@@ -262,6 +262,8 @@ class Bound:
         self._wants_arrays = self._arrays or any(map(is_array, given.grids))
         if self._arrays:
             self._columns = given.columns(plan.settings.dtype)
+            if len(self._columns) > len(plan.recording.widths):  # a graph has one grid of inputs
+                self._columns = [joined(self._columns)]
         else:
             self._rows = given.rows()
 

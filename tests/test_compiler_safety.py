@@ -9,6 +9,7 @@ import pickle
 import random
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -183,6 +184,29 @@ def test_a_refusal_names_the_line() -> None:
         engine.compile(lambda x: x if x > 0 else -x)([1.0])
 
 
+def test_threads_record_a_function_once() -> None:
+    calls, start = [], threading.Barrier(4)
+
+    def function(x: Value) -> Value:
+        calls.append(threading.get_ident())
+        time.sleep(0.01)  # the others come meanwhile
+        return W * x
+
+    compiled = engine.compile(function)
+
+    def work() -> None:
+        start.wait()
+        compiled([1.0])
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(calls) == 2, "recorded, and verified"
+    assert compiled.parameters == (W,)
+
+
 BATCHES: dict[str, tuple[Sequence[Any], type[Exception], str]] = {
     "no examples": (([], []), ValueError, "no examples"),
     "no examples in an array": ((np.zeros(0), np.zeros(0)), ValueError, "no examples"),
@@ -243,7 +267,7 @@ NUMBERS: dict[str, Any] = {
     "integers": [1, 2], "truths": [True, False], "Values": [Value(1.0), W], "fractions": [Fraction(1, 2), 2],
     "NumPy scalars": [np.float32(1.5), np.int8(3)], "array of Values": np.array([Value(1.0), W]),
     "array of truths": np.array([True, False]), "bytes": np.array([1, 255], np.uint8), "half": np.array([1.5, 2], "f2"),
-    "single": np.array([1.5, 2], "f4"), "long": np.array([1.5, 2], np.longdouble), "large": np.array([2**63], np.uint64),
+    "single": np.array([1.5, 2], "f4"), "long": np.array([1.5, 2], np.longdouble), "large": np.array([2**63], "u8"),
     "swapped": np.array([1.5, 2], ">f8"), "every other": np.arange(6.0)[1::2], "backwards": np.arange(4.0)[::-1],
     "read only": np.broadcast_to(np.float64(3.0), 4),
 }  # fmt: skip

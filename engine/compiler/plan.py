@@ -18,7 +18,7 @@ from engine.tracing import TracingError, tracing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from random import Random
     from typing import Any
 

@@ -241,3 +241,15 @@ def test_extreme_factors_stay_where_they_are(factor: float, true: float, backend
     weights = [Value(v) for v in (2.0, 0.5, -3.0, 0.5, 0.5, -4.0)]
     compiled = engine.compile(lambda: functions.sum([w * factor for w in weights]), backend=backend)
     assert same(compiled.value_and_grad()[0], true)
+
+
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 33])
+def test_many_uses_in_each_example_and_beside_them(count: int) -> None:
+    w = Value(0.3)
+
+    def function(x: Any) -> Any:
+        shared = w.exp()
+        products = [shared * (x + k) for k in range(count)]
+        return functions.sum([*products, *[(shared + k).sin() for k in range(count)], *[x * w] * count])
+
+    check(function, [0.5, -2.0], parameters=[w])

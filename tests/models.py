@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import nn
@@ -119,3 +120,72 @@ def lotka_volterra(steps: int) -> Callable[[], Value]:
         return (x - 1) ** 2 + (y - 2) ** 2  # type: ignore[no-any-return]
 
     return loss
+
+
+def xor() -> Callable[[Numbers, Value], Value]:
+    """Half squared error of a 2-3-1 network of sigmoids: demos/xor.py for one example."""
+    model = nn.MLP(2, [3, 1], "sigmoid", "sigmoid", seed=0)
+    return lambda x, y: 0.5 * (model(x)[0] - y) ** 2
+
+
+def logistic(features: int) -> Callable[[Numbers, Value], Value]:
+    """Cross-entropy of a logistic regression with weight decay."""
+    weights, bias = [Value(0.1 * k - 0.2) for k in range(features)], Value(0.3)
+
+    def loss(x: Numbers, y: Value) -> Value:
+        score = dot(weights, x) + bias
+        return functions.softplus(score) - y * score + 0.01 * functions.sum([w**2 for w in weights])
+
+    return loss
+
+
+def rosenbrock(size: int) -> Callable[[], Value]:
+    """The sum over neighbours of 100 (b - a^2)^2 + (1 - a)^2."""
+    xs = [Value(0.3 * (-1) ** k + 0.01 * k) for k in range(size)]
+    return lambda: functions.sum([100 * (b - a**2) ** 2 + (1 - a) ** 2 for a, b in pairwise(xs)])
+
+
+def recurrence(width: int) -> Callable[[Sequence[Numbers], Value], Value]:
+    """A recurrent network: the same weights at every step of a sequence, then a linear readout and squared error."""
+    chance = random.Random(2)
+    inward, across, out = matrix(chance, width, 2, 0.7), matrix(chance, width, width, 0.7), matrix(chance, 1, width)[0]
+
+    def loss(sequence: Sequence[Numbers], y: Value) -> Value:
+        state: list[Any] = [0.0] * width
+        for x in sequence:
+            state = [(dot(u, x) + dot(v, state)).tanh() for u, v in zip(inward, across, strict=True)]
+        return functions.square(dot(out, state) - y)
+
+    return loss
+
+
+def convolution(channels: int) -> Callable[[Sequence[Numbers], Value], Value]:
+    """3 by 3 windows over a picture, the largest of each channel, and a hinge."""
+    chance = random.Random(3)
+    kernels, readout = [matrix(chance, 3, 3, 0.5) for _ in range(channels)], matrix(chance, 1, channels, 0.5)[0]
+
+    def loss(picture: Sequence[Numbers], sign: Value) -> Value:
+        rows, columns = range(len(picture) - 2), range(len(picture[0]) - 2)
+        window = [(a, b) for a in range(3) for b in range(3)]
+        largest = [
+            functions.max([sum(w[a][b] * picture[i + a][j + b] for a, b in window) for i in rows for j in columns])
+            for w in kernels
+        ]
+        return (1 - sign * dot(readout, largest)).relu()
+
+    return loss
+
+
+def option() -> Callable[[Value, Value, Value], Value]:
+    """A European call by Black and Scholes, "The pricing of options and corporate liabilities", 1973."""
+    rate, volatility = Value(0.05), Value(0.2)
+
+    def below(x: Value) -> Value:
+        return 0.5 * functions.erfc(-x / 2**0.5)
+
+    def price(spot: Value, strike: Value, years: Value) -> Value:
+        spread = volatility * years.sqrt()
+        first = ((spot / strike).log() + (rate + volatility**2 / 2) * years) / spread
+        return spot * below(first) - strike * (-rate * years).exp() * below(first - spread)
+
+    return price

@@ -190,7 +190,7 @@ def compute(parameters, rows):
     v6 = w * w
     share = 1.0 / len(rows)
     share_1 = share * v6
-    d_v6 = d_b = d_w = total = 0.0
+    d_w = d_b = d_v6 = total = 0.0
     for x0, in rows:
         v5 = _exp(w * x0 + b)
         total += v5 * v6

@@ -6,6 +6,7 @@ import math
 import os
 import random
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -253,3 +254,33 @@ def test_many_uses_in_each_example_and_beside_them(count: int) -> None:
         return functions.sum([*products, *[(shared + k).sin() for k in range(count)], *[x * w] * count])
 
     check(function, [0.5, -2.0], parameters=[w])
+
+
+LINEAR: dict[str, Callable[[list[Value], Any], Any]] = {
+    "many factors beside products": lambda w, x: functions.sum(
+        [w[k] * x.exp() for k in (0, 1)] + [((v * x).tanh() + 1.0) * (k + 2.0) for k, v in enumerate(w)]
+    ),
+    "minus a product, times": lambda w, x: -(w[0] * x) * w[1] + functions.neg(-w[2]) * -x,
+    "a number out of both factors": lambda w, x: (w[0] * 3.0) * (x / 4.0) - (2.0 * (-w[1] / 5.0)) * x,
+    "a square of a number times": lambda w, x: functions.square(-3.0 * w[0]) * x,
+    "numbers that leave the range": lambda w, x: w[0] * x * 1e90 * 1e90 * 1e-90 * 1e-90 + (w[1] * 1e60) * (x * 1e-60),
+    "sums of one": lambda w, x: functions.sum([-w[0]]) * functions.mean([x]) - functions.sum([w[1] - x]),
+    "means of forms": lambda w, x: functions.mean([w[0] * x, w[1] - x, 2.0 * (w[2] + x), w[3]]),
+    "twice the same": lambda w, x: (w[0] + x) - (w[0] + x) * 2.0 + (w[1] * x + w[1] * x),
+    "times zero": lambda w, x: (w[0] - x) * 0.0 + (-w[1] * 0.0) * x,
+    "a long chain of signs": lambda w, x: reduce(lambda z, v: -(z - v), w * 4, x),
+    "long, then scaled": lambda w, x: (functions.sum([v * x for v in w * 3]) * 3.0 - x) * 0.5 / 7.0,
+}  # fmt: skip
+
+
+@both
+@pytest.mark.parametrize("function", LINEAR.values(), ids=LINEAR)
+def test_linear_parts_however_they_are_nested(function: Callable[..., Any], backend: str) -> None:
+    w = [Value(0.3 * k - 0.8) for k in range(7)]
+    batch = [0.7, -1.3]
+    eager = functions.mean([function(w, Value(x)) for x in batch])
+    compiled = engine.compile(lambda x: function(w, x), backend=backend)
+    value, gradient = compiled.value_and_grad(batch)
+    slopes, sizes = reverse(eager, list(compiled.parameters))
+    assert same(value, eager.data, 1.0)
+    assert all(same(g, t, s + 1.0) for g, t, s in zip(gradient, slopes, sizes, strict=True))

@@ -347,3 +347,35 @@ def test_before_the_first_call_nothing_is_known() -> None:
     compiled = engine.compile(lambda x: x)
     with pytest.raises(RuntimeError, match="call it once"):
         compiled.parameters  # noqa: B018  # it is a property
+
+
+def test_the_recorded_example_is_not_computed_again() -> None:
+    """Others are, until the program has been held against one; it is itself if there is no other."""
+    w, seen = Value(2.0), []
+
+    def function(x: Value) -> Any:
+        seen.append(x._data)
+        return w * x
+
+    cases = [([[1.0, 2.0, 3.0], [4.0]], [1.0, 2.0, 3.0]), ([[1.0], [1.0], [5.0], [6.0]], [1.0, 1.0, 5.0])]
+    for batches, computed in cases:
+        compiled = engine.compile(function)
+        for batch in batches:
+            assert compiled(batch) == [2.0 * x for x in batch]
+        assert seen == computed
+        seen.clear()
+    compiled = engine.compile(lambda: function(w))
+    assert compiled() == compiled() == [4.0]
+    assert seen == [2.0, 2.0]
+
+
+def test_a_recorded_graph_is_not_kept() -> None:
+    def count() -> int:
+        gc.collect()
+        return sum(type(thing) is Value for thing in gc.get_objects())
+
+    w = Value(2.0)
+    before = count()
+    compiled = engine.compile(lambda x: [(w * x).sin(), x.exp()])
+    compiled([1.0, 2.0])
+    assert count() == before

@@ -47,9 +47,10 @@ class Recording:
         random: the distribution of each random input.
         result: the structure of what the function returns.
         widths: how many inputs each grid has; the random ones come last.
+        numbers: what the function returned for the example, unless random numbers are in it.
     """
 
-    __slots__ = ("forms", "random", "result", "scalars", "widths")
+    __slots__ = ("forms", "numbers", "random", "result", "scalars", "widths")
 
     def __init__(self, recorded: Scalars, random: list[str], result: Tree, widths: list[int]) -> None:
         self.widths = [*widths, len(random)] if random else widths
@@ -57,6 +58,7 @@ class Recording:
         self.forms = Forms(scalars)
         self.scalars = with_parameters_ordered(scalars, self.forms.order_parameters())
         self.random, self.result = random, result
+        self.numbers: list[float] | None = None
 
 
 def record(function: Callable[..., Any], batch: Batch) -> Recording:
@@ -89,7 +91,9 @@ def _recorded(function: Callable[..., Any], batch: Batch) -> Recording:
         raise _random_error(function, batch)
     result, outputs = outputs_of(returned)
     recorded = scalars_of(outputs, [*inputs, *drawn], made_inside=mode.leaves)
-    return Recording(recorded, random, result, [prod(s) for s in batch.shapes])
+    made = Recording(recorded, random, result, [prod(s) for s in batch.shapes])
+    made.numbers = None if random else [output._data for output in outputs]
+    return made
 
 
 def outputs_of(returned: Any) -> tuple[Tree, list[Value]]:

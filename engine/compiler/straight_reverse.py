@@ -28,12 +28,11 @@ class Reverse:
         self.source = source
         self.shares: dict[str, str] = {}
         self.lines: tuple[list[str], list[str]] = ([], [])
-        self.sums = {
-            j for i in source.partials if source.lane[i] for j, _ in source.partials[i] if not source.lane[j]
-        }
+        self.sums = {j for i in source.partials if source.lane[i] for j, _ in source.partials[i] if not source.lane[j]}
+        self._begun = set(self.sums)  # those that have a variable
         self._slopes: dict[int, list[Slope]] = {output: [(1.0, "share" if source.lane[output] else "")]}
         for i in range(output, -1, -1):
-            if i in source.partials and (i in self._slopes or i in self.sums):
+            if i in source.partials and (i in self._slopes or i in self._begun):
                 upstream = self._upstream(i)
                 for j, partial in source.partials[i]:
                     self._pass(i, j, times(upstream, partial, source.style == "fast"))
@@ -54,14 +53,14 @@ class Reverse:
 
     def _assign(self, j: int, slopes: list[Slope]) -> None:
         lane, name = self.source.lane[j], f"d_{self.source.names[j]}"
-        begun = [(1.0, name)] if j in self.sums else []
-        self.sums.add(j)
+        begun = [(1.0, name)] if j in self._begun else []
+        self._begun.add(j)
         self.lines[lane].append(f"{name} = {summed(begun + [self._shared(slope) for slope in slopes])}")
 
     def _upstream(self, i: int) -> Slope:
         """The gradient at i, when all contributions are there: a variable, or a product that is used once."""
         slopes = self._slopes.pop(i, [])
-        if i not in self.sums and len(slopes) == 1:
+        if i not in self._begun and len(slopes) == 1:
             number, text = slopes[0]
             used_once = len(self.source.partials[i]) == 1 and len(text) < _LONG
             if used_once or not text or (text.isidentifier() and abs(number) == 1.0):
@@ -71,7 +70,7 @@ class Reverse:
         return 1.0, f"d_{self.source.names[i]}"
 
     def _total(self, leaf: int) -> str:
-        name = [(1.0, f"d_{self.source.names[leaf]}")] if leaf in self.sums else []
+        name = [(1.0, f"d_{self.source.names[leaf]}")] if leaf in self._begun else []
         return summed(name + self._slopes.get(leaf, [])) or "0.0"
 
     def _shared(self, slope: Slope) -> Slope:

@@ -284,3 +284,14 @@ def test_linear_parts_however_they_are_nested(function: Callable[..., Any], back
     slopes, sizes = reverse(eager, list(compiled.parameters))
     assert same(value, eager.data, 1.0)
     assert all(same(g, t, s + 1.0) for g, t, s in zip(gradient, slopes, sizes, strict=True))
+
+
+def test_a_minus_that_others_need_too() -> None:
+    """A product takes minus signs in; it takes them from nobody."""
+    w = Value(0.3)
+
+    def function(x: Any) -> Any:
+        minus = -x.exp()
+        return [minus, (x + w) * minus, minus.sin()]
+
+    check(function, [0.5, -2.0], parameters=[w])

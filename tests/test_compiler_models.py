@@ -114,7 +114,7 @@ def test_a_model_is_what_it_is_eagerly(model: Callable[[], Case]) -> None:
 def test_the_graph_of_a_demo(name: str) -> None:
     """As it is: all its leaves are parameters."""
     loss = demo(name).loss()
-    parameters = list(leaves(loss))
+    parameters = [leaf for leaf in leaves(loss) if not leaf.is_constant]
     truth = Truth([loss], parameters)
     for backend in ("python", "numpy"):
         compiled = engine.compile(loss, backend=backend)

@@ -54,6 +54,7 @@ class Plan:
         self.recording, self.parameters, self.settings = made, parameters, settings
         self.costs = Costs(made)
         self._places = parameters.places(made.scalars.parameters)
+        self._in_order = self._places == list(range(len(self._places)))
         self._functions: dict[int | None, Callable[..., Any]] = {}
         self._arrays: dict[int | None, ArrayProgram] = {}
         self._runs: dict[tuple[int, int | None], Run | Parts] = {}
@@ -103,9 +104,9 @@ class Plan:
                 f"compiled; got a call of {self.settings.name}; call the function that it was compiled from"
             )
         numbers = self.parameters.numbers()
-        if len(numbers) != len(self._places):  # another recording has more
-            return [numbers[k] for k in self._places]
-        return numbers
+        if self._in_order and len(numbers) == len(self._places):
+            return numbers
+        return [numbers[k] for k in self._places]  # another recording has more, or came before
 
     def on_rows(self, rows: Rows, of: int | None) -> Any:
         """What the straight-line program gives."""
@@ -144,7 +145,7 @@ class Plan:
         run = self.latest
         if run is None:
             return numbers
-        if len(run.numbers) != len(numbers):
+        if not self._in_order or len(run.numbers) != len(numbers):
             return array_of(numbers, self.settings.dtype)
         run.numbers[:] = numbers
         return run.numbers
@@ -162,7 +163,7 @@ class Plan:
     def everywhere(self, gradient: Any) -> Any:
         """A gradient over this recording's parameters as one over all of the function's."""
         count = len(self.parameters.values)
-        if len(gradient) == count:
+        if self._in_order and len(gradient) == count:
             return gradient
         whole = [0.0] * count if isinstance(gradient, list) else array_of([0.0] * count, gradient.dtype)
         for place, slope in zip(self._places, gradient, strict=True):

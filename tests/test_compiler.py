@@ -6,15 +6,16 @@ import copy
 import math
 import pickle
 import random
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from agreement import same
+from agreement import Truth, eagerly, same
 
 import engine
 import nn
-from engine import Value, functions
+from engine import Value, constant, functions
 
 NAN = math.nan
 BACKENDS = ("python", "numpy")
@@ -72,6 +73,80 @@ def test_new_parameters_while_taken() -> None:
     assert compiled.value_and_grad([[5.0, 1.0]]) == (7.0, [5.0, 1.0, 0.0])
 
 
+@both
+def test_data_is_read_at_every_call(backend: str) -> None:
+    """By two functions that share a parameter, and by what is bound; whoever has set it, and whoever has taken it."""
+    a, b = Value(2.0), Value(3.0)
+    one, two = (engine.compile(function, backend=backend) for function in (lambda x: a * x, lambda x: (a + b) * x))
+    bound = two.bind([1.0, 1.0])
+    for number in (2.0, -1.5, math.inf, 0.1):
+        a.data = number
+        assert one([1.0])[0] == number
+        assert two([2.0])[0] == 2 * (number + 3.0)
+        assert bound.value_and_grad()[0] == bound()[0] == number + 3.0
+        flat = two.take()
+        flat[two.parameters.index(a)] = 7.0
+        assert (a.data, one([1.0])[0], bound()[0]) == (7.0, 7.0, 10.0)
+        a.data = 8.0
+        assert (one([1.0])[0], two([1.0])[0], bound()[1]) == (8.0, 11.0, 11.0)
+        two.give_back()
+    assert one.take()[0] == a.data == 8.0
+    assert bound()[0] == 11.0
+    one.give_back()
+
+
+@both
+def test_parameters_keep_their_order(backend: str) -> None:
+    """That of use, the same for the same function; those of examples of another shape come last."""
+    ws = [Value(float(k)) for k in range(6)]
+
+    def function(x: Any) -> Any:
+        return functions.sum([w * v for w, v in zip(ws, x, strict=False)]) * (ws[5] if len(x) > 2 else 1.0)
+
+    compiled, again = (engine.compile(function, backend=backend) for _ in range(2))
+    seen: tuple[Value, ...] = ()
+    for width in (2, 1, 3, 2, 4):
+        for one in (compiled, again):
+            one([[1.0] * width])
+        assert compiled.parameters == again.parameters
+        assert compiled.parameters[: len(seen)] == seen
+        seen = compiled.parameters
+        for other in range(1, width + 1):
+            batch = [[0.5 + k for k in range(other)]]
+            assert Truth(eagerly(function, batch), ws).differences(compiled, batch) == []
+    assert set(seen) == {*ws[:4], ws[5]}
+
+
+@both
+def test_backward_adds_the_mean_gradient(backend: str) -> None:
+    w, other = Value(2.0), Value(1.0)
+    w.grad, other.grad = 10.0, 5.0
+    compiled = engine.compile(lambda x: [w * x, other * w], backend=backend)
+    assert compiled.backward([1.0, 2.0]) == 3.0
+    assert (w.grad, other.grad) == (11.5, 5.0)
+    assert compiled.backward([1.0, 2.0], of=1) == 2.0
+    assert (w.grad, other.grad) == (12.5, 7.0)
+
+
+@both
+def test_a_function_is_recorded_once_for_each_shape(backend: str) -> None:
+    calls = []
+
+    def function(*batch: Any) -> Value:
+        calls.append(batch)
+        return functions.sum([v for part in batch for v in (part if isinstance(part, list) else [part])])
+
+    compiled = engine.compile(function, backend=backend)
+    for batch, count in (
+        (([1.0, 2.0],), 2), (([3.0],), 0), ((np.ones(5),), 0), ((np.eye(5, 1),), 2), (([[1.0], [2.0]],), 0),
+        (([1.0, 2.0], [3.0, 4.0]), 2), ((([1.0, 2.0], [3.0, 4.0]),), 2), (([1.0, 2.0],), 0),
+    ):  # fmt: skip
+        calls.clear()
+        compiled(*batch)
+        compiled.value_and_grad(*batch)
+        assert len(calls) == count, batch
+
+
 # --- what a function may take and return
 
 
@@ -94,6 +169,77 @@ def test_structures(backend: str) -> None:
         assert compiled.value_and_grad({"m": [[[1, 2], [3, 4]], [[5, 6], [7, 8]]]}, ([1, 2], [1, 2]), of=of)[0] == true
     with pytest.raises(IndexError, match="got of=99"):
         compiled.value_and_grad({"m": [[[1, 2], [3, 4]]]}, ([1], [1]), of=99)
+
+
+W, V = Value(2.0), Value(3.0)
+OUTPUTS: dict[str, tuple[Callable[[Any], Any], list[Any], list[tuple[float, dict[Value, float]]]]] = {
+    "parameter": (lambda x: W, [2.0, 2.0], [(2.0, {W: 1.0})]),
+    "input": (lambda x: x, [1.0, 3.0], [(2.0, {})]),
+    "number": (lambda x: 3, [3.0, 3.0], [(3.0, {})]),
+    "constant": (lambda x: constant(4.0), [4.0, 4.0], [(4.0, {})]),
+    "truth": (lambda x: True, [1.0, 1.0], [(1.0, {})]),
+    "no parameters": (lambda x: x * x, [1.0, 9.0], [(5.0, {})]),
+    "the same for all": (lambda x: W * V, [6.0, 6.0], [(6.0, {W: 3.0, V: 2.0})]),
+    "the same twice": (lambda x: [x * W] * 2, [[2.0] * 2, [6.0] * 2], [(4.0, {W: 2.0})] * 2),
+    "of all kinds": (
+        lambda x: [W, x, W * x, 1.0], [[2.0, 1.0, 2.0, 1.0], [2.0, 3.0, 6.0, 1.0]],
+        [(2.0, {W: 1.0}), (2.0, {W: 0.0}), (4.0, {W: 2.0}), (1.0, {W: 0.0})],
+    ),
+    "array": (lambda x: np.array([[x, W]]), [[[1.0, 2.0]], [[3.0, 2.0]]], [(2.0, {W: 0.0}), (2.0, {W: 1.0})]),
+    "one in a list": (lambda x: [x], [[1.0], [3.0]], [(2.0, {})]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("function", "results", "means"), OUTPUTS.values(), ids=OUTPUTS)
+@both
+def test_outputs(function: Callable[[Any], Any], results: list[Any], means: Any, backend: str) -> None:
+    compiled = engine.compile(function, backend=backend)
+    for batch in ([1.0, 3.0], np.array([1.0, 3.0])):
+        np.testing.assert_array_equal(compiled(batch), results)
+        for of, (mean, slopes) in enumerate(means):
+            value, gradient = compiled.value_and_grad(batch, of=of)
+            assert value == mean
+            assert dict(zip(compiled.parameters, gradient, strict=True)) == slopes
+        compiled.take()[:] = [p.data for p in compiled.parameters]
+        compiled.give_back()
+
+
+@both
+def test_results_are_the_callers_own(backend: str) -> None:
+    """Later calls do not change them, and changing them changes nothing."""
+    ws = [Value(1.0), Value(2.0)]
+    compiled = engine.compile(lambda x: [functions.dot(ws, x), ws[0]], backend=backend)
+    batches = [np.full((3, 2), number) for number in (1.0, 2.0)]
+    results = [compiled(batch) for batch in batches]
+    gradients = [compiled.value_and_grad(batch)[1] for batch in batches]
+    before = [np.array(thing) for thing in (*results, *gradients)]
+    for thing in (*results, *gradients):
+        thing *= 0
+    for batch, result, gradient in zip(batches, before[:2], before[2:], strict=True):
+        np.testing.assert_array_equal(compiled(batch), result)
+        np.testing.assert_array_equal(compiled.value_and_grad(batch)[1], gradient)
+    bound = compiled.bind(batches[0])
+    bound.value_and_grad()[1][0] = 99.0
+    batches[0][:] = 5.0
+    np.testing.assert_array_equal(bound.value_and_grad()[1], before[2])
+
+
+@both
+def test_a_graph_takes_its_inputs_in_one_array_or_several(backend: str) -> None:
+    w, (x, y, z) = Value(2.0), (Value(1.0), Value(3.0), Value(5.0))
+    compiled = engine.compile((w * x - y).square() + z, inputs=[x, y, z], backend=backend)
+    for batch in (
+        ([[1.0, 3.0, 5.0], [2.0, 4.0, 6.0]],), ([1.0, 2.0], [3.0, 4.0], [5.0, 6.0]),
+        (np.array([[1, 3], [2, 4]]), [5, 6]), ({"a": [1, 2], "b": [[3, 5], [4, 6]]},),
+    ):  # fmt: skip
+        assert list(compiled(*batch)) == [6.0, 6.0]
+        value, gradient = compiled.value_and_grad(*batch)
+        assert (value, list(gradient)) == (6.0, [-1.0])
+        node = compiled.example(1)
+        assert (node.data, node.parents[1].data, node.parents[0].grad, w.grad) == (6.0, 6.0, 1.0, 0.0)
+    assert [v.data for v in (x, y, z)] == [1.0, 3.0, 5.0]
+    inner = engine.compile(w * x + y, inputs=np.array([x, y]), backend=backend)
+    assert list(inner([[1.0, 1.0]])) == [3.0]
 
 
 def test_a_graph_that_exists() -> None:

@@ -41,11 +41,14 @@ class Truth:
         results: what a function returned for each example.
         parameters: what gradients are over.
         relative: what every number on the way may be wrong by.
+        largest: of the numbers that are not inf; what is smaller than 1 by that is 0.
     """
 
-    def __init__(self, results: Sequence[Any], parameters: Sequence[Value], relative: float = 1e-12) -> None:
+    def __init__(
+        self, results: Sequence[Any], parameters: Sequence[Value], relative: float = 1e-12, largest: float = math.inf
+    ) -> None:
         rows = [[operand(leaf) for leaf in flatten(result).leaves] for result in results]
-        self.parameters, self.relative = parameters, relative
+        self.parameters, self.relative, self.largest = parameters, relative, largest
         self.outputs = [list(column) for column in zip(*rows, strict=True)]
         self.numbers = [number for column in self.outputs for number in self._by_backward(column)]
         self._order = topological_order(*[node for row in rows for node in row])
@@ -69,6 +72,9 @@ class Truth:
         """The numbers, with everything on the way a little changed."""
 
         def near(number: float) -> float:
+            size = abs(number)
+            if size > self.largest or size * self.largest < 1.0:
+                return math.copysign(math.inf, number) if size > 1.0 else 0.0
             return number * (1.0 + self.relative * chance.uniform(-1.0, 1.0))
 
         numbers: dict[Value, float] = {}
@@ -102,8 +108,9 @@ class Truth:
         if not math.isfinite(true) and all(same(number, true) for number in near):
             return 0.0
         moved = max(abs(number - true) for number in near)
+        tiny = max(1e-300, 1.0 / self.largest)
         known = math.isfinite(moved) and moved <= 1e-3 * max(1.0, abs(true))
-        return self.relative * abs(true) + 10.0 * moved + 1e-300 if known else math.inf
+        return self.relative * abs(true) + 10.0 * moved + tiny if known else math.inf
 
     def share_that_is_known(self) -> float:
         """Of all numbers, those of which something is claimed."""

@@ -16,6 +16,7 @@ from agreement import Truth, eagerly, same
 import engine
 import nn
 from engine import Value, constant, functions
+from engine.structure import flatten
 
 NAN = math.nan
 BACKENDS = ("python", "numpy")
@@ -134,7 +135,7 @@ def test_a_function_is_recorded_once_for_each_shape(backend: str) -> None:
 
     def function(*batch: Any) -> Value:
         calls.append(batch)
-        return functions.sum([v for part in batch for v in (part if isinstance(part, list) else [part])])
+        return functions.sum(flatten(batch).leaves)
 
     compiled = engine.compile(function, backend=backend)
     for batch, count in (

@@ -28,7 +28,11 @@ class Reverse:
         self.source = source
         self.shares: dict[str, str] = {}
         self.lines: tuple[list[str], list[str]] = ([], [])
-        self.sums = {j for i in source.partials if source.lane[i] for j, _ in source.partials[i] if not source.lane[j]}
+        reached = {output}
+        for i in range(output, -1, -1):
+            if i in reached:
+                reached.update([j for j, _ in source.partials.get(i, ())])
+        self.sums = {j for i in reached if source.lane[i] for j, _ in source.partials.get(i, ()) if not source.lane[j]}
         self._begun = set(self.sums)  # those that have a variable
         self._slopes: dict[int, list[Slope]] = {output: [(1.0, "share" if source.lane[output] else "")]}
         for i in range(output, -1, -1):

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from engine.compiler.array_forward import Forward
+from engine.compiler.array_memory import Memory, Operand
 from engine.compiler.array_rules import Segments
-from engine.compiler.array_source import Calls, Forward, Memory, Operand
+from engine.compiler.array_source import Calls
 from engine.compiler.array_stacks import Stacked
 from engine.compiler.instructions import LANES, SHIFT, UNIFORM, ArrayProgram, Instruction
 from engine.compiler.linear import LINEAR
@@ -301,6 +303,3 @@ def _add_at_places(gradients: Array, targets: Codes, made: Array, order: Codes, 
     if parts.shape[1] != gradients.shape[1]:
         parts = parts.sum(axis=1, keepdims=True)
     gradients[targets] += parts
-
-
-__all__ = ["Calls", "Reverse"]

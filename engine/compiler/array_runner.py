@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from engine.compiler.array_forward import Forward
+from engine.compiler.array_memory import Memory
 from engine.compiler.array_reverse import Reverse
-from engine.compiler.array_source import Calls, Forward, Memory
+from engine.compiler.array_source import Calls
 from engine.compiler.instructions import SHIFT, ArrayProgram
 
 TYPE_CHECKING = False

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from engine.compiler.array_source import Memory, Operand
+    from engine.compiler.array_memory import Memory, Operand
     from engine.compiler.instructions import Codes, Instruction
 
     Array = Any

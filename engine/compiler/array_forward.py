@@ -1,0 +1,242 @@
+"""The calls that compute an array program, instruction by instruction."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.compiler.array_memory import Memory, Operand, without_last
+from engine.compiler.array_rules import CALLS, TRUTHS, Segments, array_rule, row_source
+from engine.compiler.array_stacks import Stacked
+from engine.compiler.instructions import SHIFT, ArrayProgram, Instruction
+from engine.compiler.views import is_table, view
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    from engine.compiler.array_source import Calls
+    from engine.compiler.instructions import Codes
+    from engine.rules import Expression
+
+    Array = Any
+    Axes = tuple[int, ...]
+
+
+class Forward:
+    """The calls that compute an array program; with partials kept for the reverse sweep if wanted."""
+
+    def __init__(self, program: ArrayProgram, memory: Memory, keep: bool) -> None:
+        self.memory, self.keep = memory, keep
+        self.calls = memory.calls
+        self.kept: list[Any] = []
+        for made in program.instructions:
+            self.kept.append(getattr(self, f"_{made.kind}")(made))
+            self.calls.release()
+
+    def _operation(self, made: Instruction) -> Any:
+        memory = self.memory
+        operands = memory.operands(made.operands)
+        out = memory.result(made, operands[0].axes)
+        names: dict[Expression, Any] = dict(zip(made.op.operands, (o.array for o in operands), strict=True))
+        wanted = [k for k, o in enumerate(operands) if self.keep and made.moves and memory.moves(o.codes)]
+        value = array_rule(made.op, made.op.value)
+        partials = {k: array_rule(made.op, made.op.partials[k]) for k in wanted}
+        work = _Elements(self.calls, names, out, [value, *partials.values()])
+        work.value(value, out)
+        names["z"] = out
+        kept = []
+        for k, partial in partials.items():
+            if not isinstance(partial, (str, float)):
+                truth = partial[0] in TRUTHS
+                array: Any = np.empty(out.shape, bool if truth else memory.dtype)
+                work.value(partial, array)
+            else:
+                array = partial if isinstance(partial, float) else names[partial]
+            kept.append((operands[k], array))
+        return kept
+
+    def _products(self, made: Instruction) -> Any:
+        memory, calls = self.memory, self.calls
+        if made.starts is not None:
+            return self._ragged_products(made)
+        length = made.operands[0].shape[1] if made.operands else 1
+        sizes = [1] * len(made.operands) + [length] * len(made.addends)
+        operands = memory.operands(made.operands + made.addends, sizes, length)
+        axes = without_last(operands[0].axes, length) if made.operands else operands[0].axes
+        out = memory.result(made, axes)
+        factors, addends = operands[: len(made.operands)], operands[len(made.operands) :]
+        if factors:
+            left, right = factors
+            if length == 1:
+                calls.call(np.multiply, left.array, right.array, out=out)
+            else:
+                terms = calls.temporary((*left.axes, out.shape[-1]), memory.dtype)
+                calls.call(np.multiply, left.array, right.array, out=terms)
+                calls.call(np.add.reduce, terms, axis=tuple(range(len(axes), len(left.axes))), out=out)
+            _scale(calls, out, made.scale)
+        self._add(made, out, addends, started=bool(factors))
+        return factors, addends
+
+    def _ragged_products(self, made: Instruction) -> Any:
+        memory, calls = self.memory, self.calls
+        factors = memory.operands(made.operands)
+        addends = memory.operands(made.addends) if made.addends else []
+        out = memory.result(made, (made.size,))
+        terms = calls.temporary((len(factors[0].codes), out.shape[-1]), memory.dtype)
+        left, right = factors
+        calls.call(np.multiply, left.array, right.array, out=terms.reshape(*left.axes, -1))
+        calls.call(np.add.reduceat, terms, made.starts, axis=0, out=out)
+        _scale(calls, out, made.scale)
+        if addends:
+            self._add(made, memory.result(made, addends[0].axes), addends, started=True)
+        return factors, addends
+
+    def _add(self, made: Instruction, out: Array, addends: Sequence[Operand], started: bool) -> None:
+        """Weighted addends onto what is there; the first are put there."""
+        calls = self.calls
+        weights = list(made.weights)
+        if not started and len(weights) > 1 and weights[0] == 1.0 and abs(weights[1]) == 1.0:
+            first, second, *addends = addends
+            calls.call(np.add if weights[1] == 1.0 else np.subtract, first.array, second.array, out=out)
+            weights, started = weights[2:], True
+        for weight, addend in zip(weights, addends, strict=True):
+            if not started and weight == 1.0:
+                calls.call(np.copyto, out, addend.array)
+            elif not started:
+                calls.call(np.multiply, addend.array, weight, out=out)
+            elif weight in (1.0, -1.0):
+                calls.call(np.add if weight == 1.0 else np.subtract, out, addend.array, out=out)
+            else:
+                scaled = calls.temporary(addend.array.shape, self.memory.dtype)
+                calls.call(np.multiply, addend.array, weight, out=scaled)
+                calls.call(np.add, out, scaled, out=out)
+            started = True
+
+    def _matrix(self, made: Instruction) -> Any:
+        memory, calls = self.memory, self.calls
+        left, right = (self._table(codes) for codes in made.operands)
+        rows = made.shape[0]
+        out = memory.result(made, made.shape)
+        a = left.array[..., 0]
+        if out.shape[-1] == 1:
+            calls.call(np.matmul, right.array[..., 0], a.T, out=out[..., 0])
+        elif rows == 1:
+            calls.call(np.matmul, a, right.array[0], out=out[0])
+        else:
+            calls.call(np.matmul, a, right.array, out=out)
+        return left, right, self._scaled_with_addends(made, out)
+
+    def _scaled_with_addends(self, made: Instruction, out: Array) -> list[Operand]:
+        memory = self.memory
+        addends = memory.operands(made.addends) if made.addends else []
+        _scale(self.calls, out, made.scale)
+        if addends:
+            self._add(made, memory.result(made, addends[0].axes), addends, started=True)
+        return addends
+
+    def _table(self, codes: Codes) -> Operand:
+        """Rows of matrices as an operand of exactly these axes."""
+        flat, memory = codes.ravel(), self.memory
+        even = is_table(codes)
+        array = view(memory.spaces[int(flat[0]) >> SHIFT], flat, codes.shape) if even else memory.gathered(flat)
+        return Operand(flat, codes.shape, even, array.reshape(*codes.shape, -1))
+
+    def _stack(self, made: Instruction) -> Any:
+        stack = Stacked(made, self.memory, self._table)
+        stack.forward()
+        return stack, self._scaled_with_addends(made, self.memory.result(made, (made.size,)))
+
+    def _softmax(self, made: Instruction) -> Any:
+        [codes] = made.operands
+        [operand] = self.memory.operands([codes])
+        rows = codes.shape if made.starts is None else (made.size,)
+        count = len(codes if made.starts is None else made.starts)
+        segments = Segments(count, rows[-1], made.starts, made.size)
+        out = self.memory.result(made, rows)
+        self.calls.call(segments.put_shares, self._flat(operand).reshape(*rows, -1), out)
+        return operand, segments, out
+
+    def _reduction(self, made: Instruction) -> Any:
+        memory, calls = self.memory, self.calls
+        [codes] = made.operands
+        [operand] = memory.operands([codes])
+        out = memory.result(made, (made.size,))
+        length = codes.shape[1] if made.starts is None else 0
+        if made.op.name == "sum" and made.starts is None:
+            calls.call(np.add.reduce, self._flat(operand).reshape(made.size, length, -1), axis=1, out=out)
+            _scale(calls, out, made.scale)
+            return operand, None
+        keeps = self.keep and made.moves
+        segments = Segments(made.size, length, made.starts, len(operand.codes))
+        rows = (made.size, length, -1) if made.starts is None else (len(operand.codes), -1)
+        kept = np.zeros((len(operand.codes), out.shape[-1]), memory.dtype).reshape(rows) if keeps else None
+        rule = row_source(made.op, made.op.value)
+        partial = row_source(made.op, made.op.partials[0])
+        names = {"x": self._flat(operand).reshape(rows), "z": out, "s": segments, "p": kept}
+        quick = "s.softmax(x, z, p) or " if made.op.name == "logsumexp" and keeps else ""
+        text = f"lambda x, z, s, p: {quick}(np.copyto(z, {rule})" + (
+            f", np.copyto(p, {partial}))" if kept is not None else ",)"
+        )
+        work = eval(text, {"np": np})
+        work.__name__ = made.op.name + "_of_rows"
+        calls.call(work, *names.values())
+        _scale(calls, out, made.scale)
+        return operand, kept
+
+    def _flat(self, operand: Operand) -> Array:
+        """The numbers along one axis; they are copied if their steps do not allow a view."""
+        shape = (len(operand.codes), operand.array.shape[-1])
+        flat = operand.array.reshape(shape)
+        if not np.shares_memory(flat, operand.array):
+            self.calls.call(np.copyto, flat.reshape(operand.array.shape), operand.array)
+        return flat
+
+
+def _scale(calls: Calls, out: Array, scale: float) -> None:
+    if scale == -1.0:
+        calls.call(np.negative, out, out=out)
+    elif scale != 1.0:
+        calls.call(np.multiply, out, scale, out=out)
+
+
+class _Elements:
+    """Element-wise expressions as calls; what several use is computed once."""
+
+    def __init__(self, calls: Calls, names: dict[Expression, Any], like: Array, roots: Iterable[Expression]) -> None:
+        self.calls, self.names, self.like = calls, names, like
+        self.uses: dict[Expression, int] = {}
+        for root in roots:
+            self._count(root)
+
+    def _count(self, part: Expression) -> None:
+        if isinstance(part, tuple):
+            self.uses[part] = self.uses.get(part, 0) + 1
+            if self.uses[part] == 1:
+                for inner in part[1:]:
+                    self._count(inner)
+
+    def value(self, part: Expression, out: Array = None) -> Any:
+        """The array or number of an expression, in `out` if it is given."""
+        if isinstance(part, float):
+            return part
+        if part in self.names and out is None:
+            return self.names[part]
+        assert isinstance(part, tuple)
+        name, *inner = part
+        arguments = [self.value(argument) for argument in inner]
+        if out is None:
+            kind = bool if name in TRUTHS else self.like.dtype
+            out = self.calls.temporary(self.like.shape, kind)
+        if name == "where":
+            truth, then, otherwise = arguments
+            if isinstance(truth, np.ndarray) and truth.dtype != bool:
+                true = self.calls.temporary(self.like.shape, bool)
+                self.calls.call(np.not_equal, truth, 0.0, out=true)
+                truth = true
+            self.calls.call(np.copyto, out, otherwise)
+            self.calls.call(np.copyto, out, then, where=truth)
+        else:
+            self.calls.call(CALLS[str(name)], *arguments, out=out)
+        self.names[part] = out
+        return out

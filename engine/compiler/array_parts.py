@@ -66,12 +66,14 @@ class Parts:
                 one[part if lane else slice(None)] = output
         return whole
 
-    def value_and_grad(self, numbers: Any, inputs: Sequence[Array], token: object = None) -> tuple[float, Array]:
-        """The mean of the output over all examples, and its gradient."""
+    def value_and_grad(
+        self, numbers: Any, inputs: Sequence[Array], token: object = None, copy: bool = True
+    ) -> tuple[float, Array]:
+        """The mean of the output over all examples, and its gradient: an array of its own."""
         value, gradient = 0.0, np.zeros(len(self.numbers), self._dtype)
         for part, run, given in self._parts(inputs):
             share = (part.stop - part.start) / self._lanes
-            mean, slope = run.value_and_grad(numbers, given)
+            mean, slope = run.value_and_grad(numbers, given, copy=False)
             value += share * mean
             gradient += share * slope
         return value, gradient

@@ -181,16 +181,16 @@ class Batch:
         return [tuple(chain.from_iterable(parts)) for parts in zip(*columns, strict=True)]
 
     def columns(self, dtype: str) -> list[Any]:
-        """For each grid, an array of shape (examples, numbers); the given one, if it is of that type."""
+        """For each grid, an array of shape (examples, numbers), without gaps; the given one, if it is like that."""
         import numpy as np
 
         made = []
         for grid, shape in zip(self.grids, self.shapes, strict=True):
             try:
-                array = np.asarray(grid, dtype)
+                array = np.ascontiguousarray(grid, dtype)
             except (TypeError, ValueError):  # the general way says what is wrong
                 array = np.array([real(number) for number in flat_grid(grid, (self.size, *shape))], dtype)
-            made.append(array.reshape(self.size, -1))
+            made.append(array if array.ndim == 2 else array.reshape(self.size, -1))
         return made
 
     def check_width(self, count: int) -> None:
@@ -227,3 +227,9 @@ def array_of(numbers: Any, dtype: Any = "float64") -> Any:
     import numpy as np
 
     return np.array(numbers, dtype)
+
+
+def joined(columns: list[Any]) -> Any:
+    import numpy as np
+
+    return np.concatenate(columns, axis=1)

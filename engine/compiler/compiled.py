@@ -6,7 +6,7 @@ from math import prod
 from random import Random
 
 from engine.compiler import recording
-from engine.compiler.batches import Batch, array_of
+from engine.compiler.batches import Batch, array_of, joined
 from engine.compiler.explanation import explain
 from engine.compiler.parameters import Parameters
 from engine.compiler.plan import Plan, Settings
@@ -154,23 +154,25 @@ class Compiled:
         """
         return self._bound(batch)()
 
-    def value_and_grad(self, *batch: Any, of: int = 0) -> tuple[float, Any]:
+    def value_and_grad(self, *batch: Any, of: int = 0, copy: bool = True) -> tuple[float, Any]:
         """The mean of an output over the batch, and its gradient over `parameters`, a list or an array.
 
         Args:
             batch: the arguments.
             of: the number of the output, if there are several.
+            copy: whether the gradient is yours to keep. A training loop needs none: without, it may be an array that
+                the next call overwrites.
 
         Raises:
             TracingError: in the function a number of one example decides something.
             ValueError, TypeError: a batch of no examples, of unlike ones, or of something else than numbers.
             IndexError: there is no such output.
         """
-        return self._bound(batch).value_and_grad(of)
+        return self._bound(batch).value_and_grad(of, copy)
 
     def backward(self, *batch: Any, of: int = 0) -> float:
         """Add the gradient of the mean of an output to the parameters' `.grad`; returns the mean."""
-        value, gradient = self.value_and_grad(*batch, of=of)
+        value, gradient = self.value_and_grad(*batch, of=of, copy=False)
         slopes = gradient if isinstance(gradient, list) else gradient.tolist()
         for parameter, slope in zip(self._parameters.values, slopes, strict=True):
             parameter._grad += slope
@@ -260,6 +262,8 @@ class Bound:
         self._wants_arrays = self._arrays or any(map(is_array, given.grids))
         if self._arrays:
             self._columns = given.columns(plan.settings.dtype)
+            if len(self._columns) > len(plan.recording.widths):  # a graph has one grid of inputs
+                self._columns = [joined(self._columns)]
         else:
             self._rows = given.rows()
 
@@ -279,14 +283,17 @@ class Bound:
         if not self._arrays:
             return plan.on_rows(plan.with_random_rows(self._rows), None)
         size = self._given.size
-        return plan.on_arrays(plan.with_random_columns(self._columns, size), size, None, self._token)
+        columns = plan.with_random_columns(self._columns, size)
+        return plan.run(size, None).outputs(plan.numbers(), columns, self._token)
 
-    def value_and_grad(self, of: int = 0) -> tuple[float, Any]:
-        """The mean of an output and its gradient, with the parameters' numbers of now."""
+    def value_and_grad(self, of: int = 0, copy: bool = True) -> tuple[float, Any]:
+        """The mean of an output and its gradient, with the parameters' numbers of now; see `Compiled`."""
         plan = self._plan
         if self._arrays:
             size = self._given.size
-            value, gradient = plan.on_arrays(plan.with_random_columns(self._columns, size), size, of, self._token)
+            columns = plan.with_random_columns(self._columns, size) if plan.recording.random else self._columns
+            run = plan.run(size, of)
+            value, gradient = run.value_and_grad(plan.numbers(), columns, self._token, copy)
         else:
             rows = plan.with_random_rows(self._rows) if plan.recording.random else self._rows
             value, gradient = plan.on_rows(rows, of)
@@ -308,7 +315,7 @@ class Bound:
         drawn: list[Any]
         if self._arrays:
             columns = plan.with_random_columns(self._columns, size)
-            table = plan.on_arrays(columns, size, None)
+            table = plan.run(size, None).outputs(plan.numbers(), columns)
             mine = [[float(column[k % len(column)]) for column in table] for k in chosen]
             drawn = [columns[-1][k].tolist() if plan.recording.random else [] for k in chosen]
         else:

@@ -101,8 +101,8 @@ class Plan:
         numbers = self.numbers()
         return function(numbers if numbers.__class__ is list else numbers.tolist(), rows)
 
-    def on_arrays(self, columns: list[Any], size: int, of: int | None, token: object = None) -> Any:
-        """What the array program gives, for inputs of shape (examples, numbers); `token`: see `Run`."""
+    def run(self, size: int, of: int | None) -> Run | Parts:
+        """The array program of so many examples, back from one output."""
         run = self._runs.get((size, of))
         if run is None:
             from engine.compiler.array_parts import run_of
@@ -116,8 +116,7 @@ class Plan:
                 self.settings.name,
             )  # fmt: skip
         self.latest = run
-        work = run.outputs if of is None else run.value_and_grad
-        return work(self.numbers(), columns, token)
+        return run
 
     def flat(self, numbers: list[float]) -> Any:
         """A flat list or array with the parameters' numbers: the one that runs use, if there is one."""

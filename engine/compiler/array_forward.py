@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from engine.compiler.array_arithmetic import multiply_matrices, scale
 from engine.compiler.array_memory import Memory, Operand, without_last
 from engine.compiler.array_rules import CALLS, TRUTHS, Segments, array_rule, row_source
 from engine.compiler.array_stacks import Stacked
@@ -74,7 +75,6 @@ class Forward:
                 terms = calls.temporary((*left.axes, out.shape[-1]), memory.dtype)
                 calls.call(np.multiply, left.array, right.array, out=terms)
                 calls.call(np.add.reduce, terms, axis=tuple(range(len(axes), len(left.axes))), out=out)
-            _scale(calls, out, made.scale)
         self._add(made, out, addends, started=bool(factors))
         return factors, addends
 
@@ -87,31 +87,29 @@ class Forward:
         left, right = factors
         calls.call(np.multiply, left.array, right.array, out=terms.reshape(*left.axes, -1))
         calls.call(np.add.reduceat, terms, made.starts, axis=0, out=out)
-        _scale(calls, out, made.scale)
-        if addends:
-            self._add(made, memory.result(made, addends[0].axes), addends, started=True)
+        self._add(made, memory.result(made, addends[0].axes) if addends else out, addends, started=True)
         return factors, addends
 
     def _add(self, made: Instruction, out: Array, addends: Sequence[Operand], started: bool) -> None:
-        """Weighted addends onto what is there; the first are put there."""
+        """Scale what is there and add weighted addends; the first are put there if nothing is."""
         calls = self.calls
-        weights = list(made.weights)
-        if not started and len(weights) > 1 and weights[0] == 1.0 and abs(weights[1]) == 1.0:
-            first, second, *addends = addends
-            calls.call(np.add if weights[1] == 1.0 else np.subtract, first.array, second.array, out=out)
-            weights, started = weights[2:], True
-        for weight, addend in zip(weights, addends, strict=True):
-            if not started and weight == 1.0:
-                calls.call(np.copyto, out, addend.array)
-            elif not started:
-                calls.call(np.multiply, addend.array, weight, out=out)
-            elif weight in (1.0, -1.0):
-                calls.call(np.add if weight == 1.0 else np.subtract, out, addend.array, out=out)
-            else:
-                scaled = calls.temporary(addend.array.shape, self.memory.dtype)
-                calls.call(np.multiply, addend.array, weight, out=scaled)
-                calls.call(np.add, out, scaled, out=out)
-            started = True
+        todo = list(zip(made.weights, [addend.array for addend in addends], strict=True))
+        if started and made.scale == -1.0 and todo and todo[0][0] == 1.0:
+            calls.call(np.subtract, todo.pop(0)[1], out, out=out)
+        elif started and made.scale != 1.0:
+            scale(calls, out, made.scale, out)
+        elif not started and len(todo) > 1 and todo[0][0] == 1.0 and abs(todo[1][0]) == 1.0:
+            (_, first), (weight, second) = todo.pop(0), todo.pop(0)
+            calls.call(np.add if weight == 1.0 else np.subtract, first, second, out=out)
+        elif not started:
+            weight, first = todo.pop(0)
+            scale(calls, first, weight, out)
+        for weight, array in todo:
+            if abs(weight) != 1.0:
+                scaled = calls.temporary(array.shape, self.memory.dtype)
+                scale(calls, array, weight, scaled)
+                array = scaled
+            calls.call(np.subtract if weight == -1.0 else np.add, out, array, out=out)
 
     def _matrix(self, made: Instruction) -> Any:
         memory, calls = self.memory, self.calls
@@ -120,19 +118,16 @@ class Forward:
         out = memory.result(made, made.shape)
         a = left.array[..., 0]
         if out.shape[-1] == 1:
-            calls.call(np.matmul, right.array[..., 0], a.T, out=out[..., 0])
+            multiply_matrices(calls, right.array[..., 0], a.T, out[..., 0])
         elif rows == 1:
-            calls.call(np.matmul, a, right.array[0], out=out[0])
+            multiply_matrices(calls, a, right.array[0], out[0])
         else:
-            calls.call(np.matmul, a, right.array, out=out)
+            multiply_matrices(calls, a, right.array, out)
         return left, right, self._scaled_with_addends(made, out)
 
     def _scaled_with_addends(self, made: Instruction, out: Array) -> list[Operand]:
-        memory = self.memory
-        addends = memory.operands(made.addends) if made.addends else []
-        _scale(self.calls, out, made.scale)
-        if addends:
-            self._add(made, memory.result(made, addends[0].axes), addends, started=True)
+        addends = self.memory.operands(made.addends) if made.addends else []
+        self._add(made, self.memory.result(made, addends[0].axes) if addends else out, addends, started=True)
         return addends
 
     def _table(self, codes: Codes) -> Operand:
@@ -160,12 +155,12 @@ class Forward:
     def _reduction(self, made: Instruction) -> Any:
         memory, calls = self.memory, self.calls
         [codes] = made.operands
-        [operand] = memory.operands([codes])
-        out = memory.result(made, (made.size,))
         length = codes.shape[1] if made.starts is None else 0
+        [operand] = memory.operands([codes], row=max(1, length))
+        out = memory.result(made, (made.size,))
         if made.op.name == "sum" and made.starts is None:
             calls.call(np.add.reduce, self._flat(operand).reshape(made.size, length, -1), axis=1, out=out)
-            _scale(calls, out, made.scale)
+            scale(calls, out, made.scale, out)
             return operand, None
         keeps = self.keep and made.moves
         segments = Segments(made.size, length, made.starts, len(operand.codes))
@@ -181,7 +176,7 @@ class Forward:
         work = eval(text, {"np": np})
         work.__name__ = made.op.name + "_of_rows"
         calls.call(work, *names.values())
-        _scale(calls, out, made.scale)
+        scale(calls, out, made.scale, out)
         return operand, kept
 
     def _flat(self, operand: Operand) -> Array:
@@ -191,13 +186,6 @@ class Forward:
         if not np.shares_memory(flat, operand.array):
             self.calls.call(np.copyto, flat.reshape(operand.array.shape), operand.array)
         return flat
-
-
-def _scale(calls: Calls, out: Array, scale: float) -> None:
-    if scale == -1.0:
-        calls.call(np.negative, out, out=out)
-    elif scale != 1.0:
-        calls.call(np.multiply, out, scale, out=out)
 
 
 class _Elements:

@@ -31,7 +31,7 @@ class Run:
     """
 
     def __init__(self, program: ArrayProgram, lanes: int, dtype: Any, of: int | None, title: str) -> None:
-        self.calls = calls = Calls()
+        self.calls = calls = Calls(dtype)
         self.program = program
         self.memory = memory = Memory(program, lanes, dtype, calls)
         forward = Forward(program, memory, keep=of is not None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.compiler.array_arithmetic import multiply_matrices, scale
+from engine.compiler.array_arithmetic import multiply_matrices, scale, sum_along
 from engine.compiler.array_memory import Memory, Operand, without_last
 from engine.compiler.array_rules import CALLS, TRUTHS, Segments, array_rule, row_source
 from engine.compiler.array_stacks import Stacked
@@ -162,22 +162,39 @@ class Forward:
             calls.call(np.add.reduce, self._flat(operand).reshape(made.size, length, -1), axis=1, out=out)
             scale(calls, out, made.scale, out)
             return operand, None
-        keeps = self.keep and made.moves
         segments = Segments(made.size, length, made.starts, len(operand.codes))
         rows = (made.size, length, -1) if made.starts is None else (len(operand.codes), -1)
-        kept = np.zeros((len(operand.codes), out.shape[-1]), memory.dtype).reshape(rows) if keeps else None
-        rule = row_source(made.op, made.op.value)
-        partial = row_source(made.op, made.op.partials[0])
-        names = {"x": self._flat(operand).reshape(rows), "z": out, "s": segments, "p": kept}
-        quick = "s.softmax(x, z, p) or " if made.op.name == "logsumexp" and keeps else ""
-        text = f"lambda x, z, s, p: {quick}(np.copyto(z, {rule})" + (
-            f", np.copyto(p, {partial}))" if kept is not None else ",)"
-        )
+        kept = None
+        if self.keep and made.moves:
+            kept = np.empty((len(operand.codes), out.shape[-1]), memory.dtype).reshape(rows)
+        x = self._flat(operand).reshape(rows)
+        text = f"lambda x, z, s: np.copyto(z, {row_source(made.op, made.op.value)})"
+        if kept is not None:
+            text = f"lambda x, z, s, p: ({text[16:]}, np.copyto(p, {row_source(made.op, made.op.partials[0])}))"
         work = eval(text, {"np": np})
         work.__name__ = made.op.name + "_of_rows"
-        calls.call(work, *names.values())
+        call = calls.text(work, x, out, segments, *([] if kept is None else [kept]))
+        if made.op.name == "logsumexp" and made.starts is None:
+            call = f"{self._logsumexp(x, out, kept)} or {call}"
+        calls.lines.append(call)
         scale(calls, out, made.scale, out)
         return operand, kept
+
+    def _logsumexp(self, x: Array, out: Array, kept: Array | None) -> str:
+        """The quick way to logsumexp and its partials; the text says whether it was accurate."""
+        calls, dtype = self.calls, self.memory.dtype
+        z = out[:, None]
+        p = calls.temporary(x.shape, dtype) if kept is None else kept
+        peak, total = calls.temporary(z.shape, dtype), calls.temporary(z.shape, dtype)
+        calls.call(np.maximum.reduce, x, axis=1, keepdims=True, out=peak)
+        calls.call(np.subtract, x, peak, out=p)
+        calls.call(np.exp, p, out=p)
+        sum_along(calls, p, (1,), total)
+        if kept is not None:
+            calls.call(np.divide, p, total, out=p)
+        calls.call(np.log, total, out=total)
+        calls.call(np.add, total, peak, out=z)
+        return calls.text(_are_far_from_zero, z, peak)
 
     def _flat(self, operand: Operand) -> Array:
         """The numbers along one axis; they are copied if their steps do not allow a view."""
@@ -186,6 +203,11 @@ class Forward:
         if not np.shares_memory(flat, operand.array):
             self.calls.call(np.copyto, flat.reshape(operand.array.shape), operand.array)
         return flat
+
+
+def _are_far_from_zero(array: Array, work: Array) -> bool:
+    """Otherwise the last digits of larger numbers are missing; no number is far."""
+    return bool(np.minimum.reduce(np.absolute(array, out=work), axis=None) > 0.5)
 
 
 class _Elements:
@@ -223,7 +245,10 @@ class _Elements:
                 self.calls.call(np.not_equal, truth, 0.0, out=true)
                 truth = true
             self.calls.call(np.copyto, out, otherwise)
-            self.calls.call(np.copyto, out, then, where=truth)
+            if isinstance(then, float) or (then.shape == out.shape and out.flags.c_contiguous):
+                self.calls.call(np.putmask, out, truth, then)  # quicker, but it knows no broadcasting
+            else:
+                self.calls.call(np.copyto, out, then, where=truth)
         else:
             self.calls.call(CALLS[str(name)], *arguments, out=out)
         self.names[part] = out

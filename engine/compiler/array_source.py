@@ -44,9 +44,12 @@ class Calls:
 
     def call(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> None:
         """Write one call; options are literals or arrays."""
+        self.lines.append(self.text(function, *arguments, **options))
+
+    def text(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> str:
         texts = [self.name(argument) for argument in arguments]
         texts += [f"{key}={self.name(v) if isinstance(v, np.ndarray) else repr(v)}" for key, v in options.items()]
-        self.lines.append(f"{self.name(function)}({', '.join(texts)})")
+        return f"{self.name(function)}({', '.join(texts)})"
 
     def temporary(self, shape: Axes, dtype: Any) -> Array:
         """Scratch memory until `release`; the same for every instruction."""

@@ -41,9 +41,16 @@ class Tree:
 
     def __init__(self, tree: Any, batch: bool = False) -> None:
         self._batch = batch
+        self._make: Callable[[Iterator[Any]], Any]
         self.grids: list[Any] = []
         self.shapes: list[Shape] = []
-        self.key, self._make = self._apart(tree)
+        self.key: object
+        if batch and all([hasattr(part, "dtype") and not is_mapping(part) for part in tree]):  # noqa: C419  # quicker
+            self.grids, self._make = list(tree), tuple
+            self.shapes = [tuple(part.shape) for part in tree]
+            self.key = ("tuple", tuple([("grid", shape[1:]) for shape in self.shapes]))
+        else:
+            self.key, self._make = self._apart(tree)
 
     def _apart(self, tree: Any) -> tuple[object, Callable[[Iterator[Any]], Any]]:
         if is_mapping(tree):

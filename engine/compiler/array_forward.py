@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.compiler.array_arithmetic import multiply_matrices, scale, sum_along
+from engine.compiler.array_arithmetic import multiply_matrices, scale
 from engine.compiler.array_memory import Memory, Operand, without_last
-from engine.compiler.array_rules import CALLS, TRUTHS, Segments, array_rule, row_source
+from engine.compiler.array_reductions import Reductions
+from engine.compiler.array_rules import CALLS, TRUTHS, array_rule
 from engine.compiler.array_stacks import Stacked
 from engine.compiler.instructions import SHIFT, ArrayProgram, Instruction
 from engine.compiler.views import is_table, view
@@ -31,6 +32,8 @@ class Forward:
         self.memory, self.keep = memory, keep
         self.calls = memory.calls
         self.kept: list[Any] = []
+        reductions = Reductions(memory, keep)
+        self._reduction, self._softmax = reductions.reduction, reductions.softmax
         for made in program.instructions:
             self.kept.append(getattr(self, f"_{made.kind}")(made))
             self.calls.release()
@@ -39,7 +42,7 @@ class Forward:
         memory = self.memory
         operands = memory.operands(made.operands)
         out = memory.result(made, operands[0].axes)
-        names: dict[Expression, Any] = dict(zip(made.op.operands, (o.array for o in operands), strict=True))
+        names: dict[Expression, Any] = dict(zip(made.op.operands, (o.quickest for o in operands), strict=True))
         wanted = [k for k, o in enumerate(operands) if self.keep and made.moves and memory.moves(o.codes)]
         value = array_rule(made.op, made.op.value)
         partials = {k: array_rule(made.op, made.op.partials[k]) for k in wanted}
@@ -48,13 +51,13 @@ class Forward:
         names["z"] = out
         kept = []
         for k, partial in partials.items():
-            if not isinstance(partial, (str, float)):
-                truth = partial[0] in TRUTHS
-                array: Any = np.empty(out.shape, bool if truth else memory.dtype)
-                work.value(partial, array)
-            else:
-                array = partial if isinstance(partial, float) else names[partial]
-            kept.append((operands[k], array))
+            found: Any = work.number(partial)
+            if found is None and isinstance(partial, str):
+                found = names[partial]
+            elif found is None and isinstance(partial, tuple):
+                found = np.empty(out.shape, bool if partial[0] in TRUTHS else memory.dtype)
+                work.value(partial, found)
+            kept.append((operands[k], found))
         return kept
 
     def _products(self, made: Instruction) -> Any:
@@ -93,7 +96,7 @@ class Forward:
     def _add(self, made: Instruction, out: Array, addends: Sequence[Operand], started: bool) -> None:
         """Scale what is there and add weighted addends; the first are put there if nothing is."""
         calls = self.calls
-        todo = list(zip(made.weights, [addend.array for addend in addends], strict=True))
+        todo = list(zip(made.weights, [addend.quickest for addend in addends], strict=True))
         if started and made.scale == -1.0 and todo and todo[0][0] == 1.0:
             calls.call(np.subtract, todo.pop(0)[1], out, out=out)
         elif started and made.scale != 1.0:
@@ -105,7 +108,9 @@ class Forward:
             weight, first = todo.pop(0)
             scale(calls, first, weight, out)
         for weight, array in todo:
-            if abs(weight) != 1.0:
+            if isinstance(array, float):
+                weight, array = 1.0, weight * array
+            elif abs(weight) != 1.0:
                 scaled = calls.temporary(array.shape, self.memory.dtype)
                 scale(calls, array, weight, scaled)
                 array = scaled
@@ -142,73 +147,6 @@ class Forward:
         stack.forward()
         return stack, self._scaled_with_addends(made, self.memory.result(made, (made.size,)))
 
-    def _softmax(self, made: Instruction) -> Any:
-        [codes] = made.operands
-        [operand] = self.memory.operands([codes])
-        rows = codes.shape if made.starts is None else (made.size,)
-        count = len(codes if made.starts is None else made.starts)
-        segments = Segments(count, rows[-1], made.starts, made.size)
-        out = self.memory.result(made, rows)
-        self.calls.call(segments.put_shares, self._flat(operand).reshape(*rows, -1), out)
-        return operand, segments, out
-
-    def _reduction(self, made: Instruction) -> Any:
-        memory, calls = self.memory, self.calls
-        [codes] = made.operands
-        length = codes.shape[1] if made.starts is None else 0
-        [operand] = memory.operands([codes], row=max(1, length))
-        out = memory.result(made, (made.size,))
-        if made.op.name == "sum" and made.starts is None:
-            calls.call(np.add.reduce, self._flat(operand).reshape(made.size, length, -1), axis=1, out=out)
-            scale(calls, out, made.scale, out)
-            return operand, None
-        segments = Segments(made.size, length, made.starts, len(operand.codes))
-        rows = (made.size, length, -1) if made.starts is None else (len(operand.codes), -1)
-        kept = None
-        if self.keep and made.moves:
-            kept = np.empty((len(operand.codes), out.shape[-1]), memory.dtype).reshape(rows)
-        x = self._flat(operand).reshape(rows)
-        text = f"lambda x, z, s: np.copyto(z, {row_source(made.op, made.op.value)})"
-        if kept is not None:
-            text = f"lambda x, z, s, p: ({text[16:]}, np.copyto(p, {row_source(made.op, made.op.partials[0])}))"
-        work = eval(text, {"np": np})
-        work.__name__ = made.op.name + "_of_rows"
-        call = calls.text(work, x, out, segments, *([] if kept is None else [kept]))
-        if made.op.name == "logsumexp" and made.starts is None:
-            call = f"{self._logsumexp(x, out, kept)} or {call}"
-        calls.lines.append(call)
-        scale(calls, out, made.scale, out)
-        return operand, kept
-
-    def _logsumexp(self, x: Array, out: Array, kept: Array | None) -> str:
-        """The quick way to logsumexp and its partials; the text says whether it was accurate."""
-        calls, dtype = self.calls, self.memory.dtype
-        z = out[:, None]
-        p = calls.temporary(x.shape, dtype) if kept is None else kept
-        peak, total = calls.temporary(z.shape, dtype), calls.temporary(z.shape, dtype)
-        calls.call(np.maximum.reduce, x, axis=1, keepdims=True, out=peak)
-        calls.call(np.subtract, x, peak, out=p)
-        calls.call(np.exp, p, out=p)
-        sum_along(calls, p, (1,), total)
-        if kept is not None:
-            calls.call(np.divide, p, total, out=p)
-        calls.call(np.log, total, out=total)
-        calls.call(np.add, total, peak, out=z)
-        return calls.text(_are_far_from_zero, z, peak)
-
-    def _flat(self, operand: Operand) -> Array:
-        """The numbers along one axis; they are copied if their steps do not allow a view."""
-        shape = (len(operand.codes), operand.array.shape[-1])
-        flat = operand.array.reshape(shape)
-        if not np.shares_memory(flat, operand.array):
-            self.calls.call(np.copyto, flat.reshape(operand.array.shape), operand.array)
-        return flat
-
-
-def _are_far_from_zero(array: Array, work: Array) -> bool:
-    """Otherwise the last digits of larger numbers are missing; no number is far."""
-    return bool(np.minimum.reduce(np.absolute(array, out=work), axis=None) > 0.5)
-
 
 class _Elements:
     """Element-wise expressions as calls; what several use is computed once."""
@@ -226,10 +164,25 @@ class _Elements:
                 for inner in part[1:]:
                     self._count(inner)
 
-    def value(self, part: Expression, out: Array = None) -> Any:
-        """The array or number of an expression, in `out` if it is given."""
+    def number(self, part: Expression) -> float | None:
+        """An expression of nothing but numbers."""
         if isinstance(part, float):
             return part
+        if isinstance(part, str):
+            known = self.names[part]
+            return known if isinstance(known, float) else None
+        numbers = [self.number(inner) for inner in part[1:]]
+        function: Any = np.where if part[0] == "where" else CALLS[str(part[0])]
+        if None in numbers:
+            return None
+        with np.errstate(all="ignore"):
+            return float(function(*numbers))
+
+    def value(self, part: Expression, out: Array = None) -> Any:
+        """The array or number of an expression, in `out` if it is given."""
+        number = self.number(part)
+        if number is not None and out is None:
+            return number
         if part in self.names and out is None:
             return self.names[part]
         assert isinstance(part, tuple)
@@ -240,7 +193,11 @@ class _Elements:
             out = self.calls.temporary(self.like.shape, kind)
         if name == "where":
             truth, then, otherwise = arguments
-            if isinstance(truth, np.ndarray) and truth.dtype != bool:
+            if isinstance(truth, float):
+                self.calls.call(np.copyto, out, then if truth else otherwise)
+                self.names[part] = out
+                return out
+            if truth.dtype != bool:
                 true = self.calls.temporary(self.like.shape, bool)
                 self.calls.call(np.not_equal, truth, 0.0, out=true)
                 truth = true

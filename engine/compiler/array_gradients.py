@@ -86,11 +86,11 @@ class Gradients:
         if not free and isinstance(made, Term) and self._lend(codes, made):
             return
         target = view(memory.gradients[space], codes, operand.axes)[tuple(slice(n) for n in one)]
-        add = self._is_there(space, places)
+        before = self._before(space, places, target)
         if free:
             full = self._computed(made, shape)
             made = lambda out: sum_along(self.calls, full, free, out)  # noqa: E731
-        self._write(made, target, add)
+        self._write(made, target, before)
 
     def finish(self) -> None:
         """Write down what has not been yet of the parameters' gradients."""
@@ -106,7 +106,7 @@ class Gradients:
     def _lend(self, codes: Codes, made: Term) -> bool:
         """Let the gradient of a whole block be a term, if its array is like the block and stays as it is."""
         block = self._block.get(int(codes[0]))
-        if block is None or block.size != len(codes) or (np.diff(codes) != 1).any() or len(made.arrays) != 1:
+        if block is None or block.size != len(codes) or not _are_in_order(codes) or len(made.arrays) != 1:
             return False
         known, [array] = self._known[block.code >> SHIFT][_places(block)], made.arrays
         plain = array.shape == made.shape and array.flags.c_contiguous and array.dtype != bool
@@ -118,13 +118,18 @@ class Gradients:
 
     # --- what is
 
-    def _is_there(self, space: int, places: Codes) -> bool:
-        """Whether a contribution to these places is added; then all of them are written down before."""
-        if self._known[space][places].any():
-            self._write_down(space, places)
-            return True
-        self._known[space][places] = True
-        return False
+    def _before(self, space: int, places: Codes, target: Array) -> Array | None:
+        """The gradients in these places, which are written down, to be added to; None if nothing has come there."""
+        known = self._known[space]
+        if not known[places].any():
+            known[places] = True
+            return None
+        code = int(space << SHIFT) + int(places[0])
+        lent = self._lent.get(code)
+        if lent and lent.is_array and _are_in_order(places) and len(places) == self._block[code].size:
+            return self._lent.pop(code).arrays[0].reshape(target.shape)
+        self._write_down(space, places)
+        return target
 
     def _write_down(self, space: int, places: Codes | slice) -> None:
         """Write down the gradients in these places: zeros, where nothing has come to."""
@@ -154,16 +159,17 @@ class Gradients:
         if isinstance(made, Term) and made.is_array and made.arrays[0].shape == shape:
             return made.arrays[0]
         array = self.calls.temporary(shape, self.memory.dtype)
-        self._write(made, array, False)
+        self._write(made, array)
         return array
 
-    def _write(self, made: Contribution, target: Array, add: bool) -> None:
-        if add:
+    def _write(self, made: Contribution, target: Array, before: Array | None = None) -> None:
+        """Put a contribution, or the sum of it and what was before, into an array."""
+        if before is not None:
             operation: Any = np.add
             if isinstance(made, Term) and made.numbers == [-1.0]:
                 operation, made = np.subtract, Term(made.shape, (), made.arrays)
             array = made.arrays[0] if isinstance(made, Term) and made.is_array else self._computed(made, target.shape)
-            self.calls.call(operation, target, array, out=target)
+            self.calls.call(operation, before, array, out=target)
         elif isinstance(made, Term):
             made.write(self.calls, target)
         else:
@@ -174,37 +180,63 @@ class Gradients:
         spaces = codes >> SHIFT
         for space in (UNIFORM, LANES):
             where = np.flatnonzero(spaces == space)
-            if not len(where) or not self.memory.moves(codes[where]):
-                continue
-            places = codes[where] & _PLACE
-            order = np.argsort(places, kind="stable")
-            targets, starts = np.unique(places[order], return_index=True)
-            gradients, add = self.memory.gradients[space], self._is_there(space, targets)
-            if len(targets) == len(where):
-                starts = None
-            first, end = int(targets[0]), int(targets[-1]) + 1
-            function = _add_to if add else _put_sums
-            self.calls.call(function, gradients[first:end], targets - first, made, where[order], starts)
+            if len(where) and self.memory.moves(codes[where]):
+                places = codes[where] & _PLACE
+                order = np.argsort(places, kind="stable")
+                targets, starts, counts = np.unique(places[order], return_index=True, return_counts=True)
+                parts = self._brought_together(made, where[order])
+                if made.shape[-1] != self.memory.gradients[space].shape[1]:
+                    parts = self._summed(parts, 1)
+                self._add_to(space, targets, self._sums(parts, starts, counts))
+
+    def _brought_together(self, made: Array, order: Codes) -> Array:
+        if not made.flags.c_contiguous:
+            table = self.calls.temporary(made.shape, self.memory.dtype)
+            self.calls.call(np.copyto, table, made)
+            made = table
+        parts = self.calls.temporary((len(order), made.shape[-1]), self.memory.dtype)
+        self.calls.call(np.take, made.reshape(-1, made.shape[-1]), order, axis=0, out=parts, mode="clip")
+        return parts
+
+    def _summed(self, array: Array, axis: int) -> Array:
+        shape = tuple(1 if k == axis else n for k, n in enumerate(array.shape))
+        out = self.calls.temporary(shape, self.memory.dtype)
+        sum_along(self.calls, array, (axis,), out)
+        return out
+
+    def _sums(self, parts: Array, starts: Codes, counts: Codes) -> Array:
+        """Of rows that belong to the same place."""
+        if len(starts) == len(parts):
+            return parts
+        if (counts == counts[0]).all():
+            return self._summed(parts.reshape(len(starts), -1, parts.shape[1]), 1).reshape(len(starts), -1)
+        out = self.calls.temporary((len(starts), parts.shape[1]), self.memory.dtype)
+        self.calls.call(np.add.reduceat, parts, starts, axis=0, out=out)
+        return out
+
+    def _add_to(self, space: int, places: Codes, sums: Array) -> None:
+        """Put sums into different places in order, or add them."""
+        first, end = int(places[0]), int(places[-1]) + 1
+        target = self.memory.gradients[space][first:end]
+        if end - first == len(places):
+            before = self._before(space, places, target)
+            self._write(Term(sums.shape, (), [sums]), target, before)
+        else:
+            known = self._before(space, places, target[: len(places)]) is not None
+            self.calls.call(_add_at if known else _put, target, places - first, sums)
 
 
 def _places(made: Instruction) -> slice:
     return slice(made.code & _PLACE, (made.code & _PLACE) + made.size)
 
 
+def _are_in_order(codes: Codes) -> bool:
+    return bool((np.diff(codes) == 1).all())
+
+
 def _put(gradients: Array, places: Codes, numbers: Array) -> None:
     gradients[places] = numbers
 
 
-def _put_sums(gradients: Array, targets: Codes, made: Array, order: Codes, starts: Codes | None) -> None:
-    gradients[targets] = _sums(gradients, made, order, starts)
-
-
-def _add_to(gradients: Array, targets: Codes, made: Array, order: Codes, starts: Codes | None) -> None:
-    gradients[targets] += _sums(gradients, made, order, starts)
-
-
-def _sums(gradients: Array, made: Array, order: Codes, starts: Codes | None) -> Array:
-    parts = made.reshape(-1, made.shape[-1])[order]
-    if starts is not None:
-        parts = np.add.reduceat(parts, starts, axis=0)
-    return parts if parts.shape[1] == gradients.shape[1] else parts.sum(axis=1, keepdims=True)
+def _add_at(gradients: Array, places: Codes, numbers: Array) -> None:
+    gradients[places] += numbers

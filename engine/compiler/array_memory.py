@@ -64,6 +64,8 @@ class Memory:
                 view(self.spaces[int(flat[0]) >> SHIFT], flat, own) if even else self.gathered(flat).reshape(*own, -1)
             )
             made.append(Operand(flat, own, even, array))
+            if (flat == flat[0]).all() and self._are_constants(flat[:1]):
+                made[-1].number = float(self.program.constants[flat[0] - self.program.parameters])
         return made
 
     def gathered(self, flat: Codes) -> Array:
@@ -103,11 +105,15 @@ def _copy_to_places(array: Array, where: Array, source: Array, places: Array) ->
 class Operand:
     """What an instruction reads: codes along its axes, as a view if they are even, else gathered.
 
-    `array` has the instruction's axes and one for lanes.
+    `array` has the instruction's axes and one for lanes. If all is one constant, it is `number` too.
     """
 
-    __slots__ = ("array", "axes", "codes", "even", "lanes")
+    __slots__ = ("array", "axes", "codes", "even", "number")
 
     def __init__(self, codes: Codes, axes: Axes, even: bool, array: Array) -> None:
         self.codes, self.axes, self.even, self.array = codes, axes, even, array
-        self.lanes: int = array.shape[-1]
+        self.number: float | None = None
+
+    @property
+    def quickest(self) -> Array | float:
+        return self.array if self.number is None else self.number

@@ -12,7 +12,7 @@ from engine.compiler.array_arithmetic import Term, multiply_matrices
 from engine.compiler.array_forward import Forward
 from engine.compiler.array_gradients import Gradients
 from engine.compiler.array_memory import Memory, Operand, without_last
-from engine.compiler.array_rules import Segments
+from engine.compiler.array_reductions import Rows
 from engine.compiler.array_stacks import Stacked
 from engine.compiler.instructions import ArrayProgram, Instruction
 from engine.compiler.linear import LINEAR
@@ -138,13 +138,13 @@ class Reverse:
         self.gradients.add(stack.left.operand, lambda out: stack.to_left(grid, out), lanes)
         self.gradients.add(stack.right.operand, lambda out: stack.to_right(grid, out), lanes)
 
-    def _softmax(self, made: Instruction, kept: tuple[Operand, Segments, Array], upstream: Term) -> None:
-        operand, segments, shares = kept
+    def _softmax(self, made: Instruction, kept: tuple[Operand, Rows, Array], upstream: Term) -> None:
+        operand, rows, shares = kept
         slopes = self._array(upstream).reshape(shares.shape)
 
         def write(out: Array) -> None:
             flat = out if out.flags.c_contiguous else self.calls.temporary(out.shape, self.memory.dtype)
-            self.calls.call(segments.shares_back, shares, slopes, flat.reshape(shares.shape))
+            rows.shares_back(shares, slopes, flat.reshape(shares.shape))
             if flat is not out:
                 self.calls.call(np.copyto, out, flat)
 

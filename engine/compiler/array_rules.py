@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.util import find_spec
-from math import isfinite
 
 import numpy as np
 
@@ -147,16 +146,8 @@ class Segments:
         return weights / self.spread(np.where(np.isfinite(peak), self.sum(weights), 1.0))
 
     def put_shares(self, x: Any, p: Any) -> None:
-        """Put exp(x - logsumexp(x)) into p."""
-        np.exp(np.subtract(x, self.spread(self.max(x)), out=p), out=p)
-        np.divide(p, self.spread(self.sum(p)), out=p)
-        if not isfinite(np.vdot(p, p)):
-            np.exp(np.subtract(x, self.spread(self.logsumexp(x)), out=p), out=p)
-
-    def shares_back(self, p: Any, upstream: Any, out: Any) -> None:
-        """Put what comes back through shares p into out."""
-        np.multiply(p, upstream, out=out)
-        np.subtract(out, p * self.spread(self.sum(out)), out=out)
+        """Put exp(x - logsumexp(x)) into p, whatever x is."""
+        np.exp(np.subtract(x, self.spread(self.logsumexp(x)), out=p), out=p)
 
     def norm(self, x: Any) -> Any:
         size = np.abs(x)

@@ -102,8 +102,9 @@ class _Side:
             return
         [self.operand] = memory.operands([codes[self.valid]])
         self.places = np.flatnonzero(self.valid).reshape(self.operand.axes)
-        self.array = np.zeros((*codes.shape, self.operand.lanes), memory.dtype)
-        memory.calls.call(_put, self.array.reshape(-1, self.operand.lanes), self.places, self.operand.array)
+        lanes = self.operand.array.shape[-1]
+        self.array = np.zeros((*codes.shape, lanes), memory.dtype)
+        memory.calls.call(_put, self.array.reshape(-1, lanes), self.places, self.operand.array)
 
 
 def _lanes_first(array: Array) -> Array:

@@ -251,6 +251,9 @@ def test_a_graph_that_exists() -> None:
     compiled = engine.compile(loss, inputs=xs)
     assert compiled.parameters == (w,)
     assert compiled.value_and_grad([[1.0, 3.0], [0.0, 0.0]]) == ((26.0 + 2.0) / 2, [(2 + 30) / 2])
+    for backend in BACKENDS:
+        parts = engine.compile(loss, inputs=xs, backend=backend)([1.0, 0.0], np.array([[3.0], [0.0]]))
+        assert list(parts) == [26.0, 2.0]
     with pytest.raises(ValueError, match="got 1 for each example"):
         compiled([[1.0]])
     with pytest.raises(TypeError, match="only a graph"):
@@ -445,6 +448,46 @@ def test_bound_batches_keep_what_they_read(backend: str) -> None:
     assert list(bound()) == [2.0, 4.0]
     w.data = 3.0
     assert bound.value_and_grad() == (4.5, [1.5])
+
+
+def test_large_inputs_are_read_where_they_lie() -> None:
+    """Whatever array comes next, changed in place or not; and the gradient, which lies in the program, as an input."""
+    weights = [Value(0.1 * k - 2.0) for k in range(40)]
+    compiled = engine.compile(lambda x: functions.square(functions.dot(weights, x)), backend="numpy")
+    second = engine.compile(lambda x: (functions.dot(weights, x), x[1]), backend="numpy")
+    chance = np.random.default_rng(0)
+    table = chance.normal(size=(60, 80))
+    fixed = chance.normal(size=(60, 40))
+    fixed.flags.writeable = False
+    w = np.array([weight.data for weight in weights])
+    for x in (fixed, table[:, :40], table[:, ::2], np.asfortranarray(fixed), fixed.astype("f4"), fixed.tolist()):
+        np.testing.assert_allclose(compiled(x), (np.array(x, float) @ w) ** 2, 1e-12)
+        np.testing.assert_array_equal(second(x)[1], np.array(x, float)[:, 1])
+        assert second.value_and_grad(x, of=1)[0] == pytest.approx(np.mean(np.array(x, float)[:, 1]), 1e-13)
+        np.testing.assert_allclose(compiled.value_and_grad(x)[1], 2 * np.mean((x @ w)[:, None] * x, 0), 1e-12, 1e-12)
+    table = np.ascontiguousarray(table[:, :40])
+    bound = compiled.bind(table)
+    before = bound.value_and_grad()[1]
+    table[:] = fixed
+    assert bound.value_and_grad()[1].tolist() == before.tolist()
+    assert compiled(table).tolist() == compiled(fixed).tolist()
+    assert bound.value_and_grad()[1].tolist() == before.tolist()
+
+    squares = [Value(1.0 + k) for k in range(2048)]
+    halved = engine.compile(lambda x: functions.dot(squares, [w * v for w, v in zip(squares, x, strict=True)]) / 2)
+    x = np.ones((1, 2048))
+    for _ in range(3):
+        x = halved.value_and_grad(x, copy=False)[1][None]
+    np.testing.assert_allclose(x[0], [s.data**3 for s in squares], 1e-12)
+
+
+def test_a_gradient_is_kept_unless_told_otherwise() -> None:
+    w = Value(3.0)
+    bound = engine.compile(lambda x: w * x, backend="numpy").bind([1.0, 2.0])
+    (_, kept), (_, lent) = bound.value_and_grad(), bound.value_and_grad(copy=False)
+    lent[:] = 0.0
+    assert (kept.tolist(), bound.value_and_grad()[1].tolist()) == ([1.5], [1.5])
+    assert bound.value_and_grad(copy=False)[1] is lent
 
 
 def test_many_sizes_of_batches() -> None:

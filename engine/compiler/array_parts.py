@@ -60,18 +60,33 @@ class Parts:
 
     def outputs(self, numbers: Any, inputs: Sequence[Array], token: object = None) -> list[Array]:
         """For each output, its numbers for all examples: one, if it is the same for all."""
-        whole = [np.empty(self._lanes if lane else 1, self._dtype) for lane in self._differs]
+        self._begin()
         for part, run, given in self._parts(inputs):
-            for one, lane, output in zip(whole, self._differs, run.computed(numbers, given), strict=True):
-                one[part if lane else slice(None)] = output
-        return whole
+            run.outputs(numbers, given)
+            self._keep(part, run)
+        return self._whole
 
-    def value_and_grad(self, numbers: Any, inputs: Sequence[Array], token: object = None) -> tuple[float, Array]:
-        """The mean of the output over all examples, and its gradient."""
+    def results(self) -> list[Array]:
+        """The same, of the last run."""
+        return self._whole
+
+    def _begin(self) -> None:
+        self._whole = [np.empty(self._lanes if lane else 1, self._dtype) for lane in self._differs]
+
+    def _keep(self, part: slice, run: Run) -> None:
+        for one, lane, output in zip(self._whole, self._differs, run.latest, strict=True):
+            one[part if lane else slice(None)] = output
+
+    def value_and_grad(
+        self, numbers: Any, inputs: Sequence[Array], token: object = None, copy: bool = True
+    ) -> tuple[float, Array]:
+        """The mean of the output over all examples, and its gradient: an array of its own."""
         value, gradient = 0.0, np.zeros(len(self.numbers), self._dtype)
+        self._begin()
         for part, run, given in self._parts(inputs):
             share = (part.stop - part.start) / self._lanes
-            mean, slope = run.value_and_grad(numbers, given)
+            mean, slope = run.value_and_grad(numbers, given, copy=False)
             value += share * mean
             gradient += share * slope
+            self._keep(part, run)
         return value, gradient

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.util import find_spec
-from math import isfinite
 
 import numpy as np
 
@@ -30,7 +29,8 @@ _UFUNCS = {
     "log1p": "log1p", "log2": "log2", "log10": "log10", "sin": "sin", "cos": "cos", "tan": "tan", "asin": "arcsin",
     "acos": "arccos", "atan": "arctan", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "asinh": "arcsinh",
     "acosh": "arccosh", "atanh": "arctanh", "atan2": "arctan2", "hypot": "hypot", "floor": "floor",
-    "positive_part": "maximum", "not": "logical_not",
+    "positive_part": "maximum", "negative_part": "minimum", "if_positive": "fmax", "if_negative": "fmin",
+    "not": "logical_not",
 }  # fmt: skip
 TRUTHS = {"less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "not"}
 
@@ -62,16 +62,26 @@ def array_rule(op: Op, text: str) -> Expression:
     >>> array_rule(OPS["relu"], OPS["relu"].value)
     ('positive_part', 'x', 0.0)
     """
-    return _quicker(expand(parse(op, text), {}))
+    rule = _quicker(expand(parse(op, text), {}))
+    if rule == ("not", ("less_equal", "x", 0.0)) and array_rule(op, op.value) == ("positive_part", "x", 0.0):
+        return ("not_equal", "z", 0.0)
+    return rule
 
 
 def _quicker(expression: Expression) -> Expression:
+    """The same numbers without choices, of which each example's may be another: they take the most time."""
     if not isinstance(expression, tuple):
         return expression
     simple = (expression[0], *map(_quicker, expression[1:]))
     match simple:
         case ("where", ("less_equal", x, 0.0), 0.0, y) if x == y:
             return ("positive_part", x, 0.0)
+        case ("where", ("greater", x, 0.0), y, 0.0) if x == y:  # 0 for no number, unlike the positive part
+            return ("if_positive", x, 0.0)
+        case ("where", ("less", x, 0.0), y, 0.0) if x == y:
+            return ("if_negative", x, 0.0)
+        case ("where", ("greater_equal", x, 0.0), 1.0, ("exp", ("neg", ("abs", y)))) if x == y:
+            return ("exp", ("negative_part", x, 0.0))
         case ("where", (name, *_) as truth, 1.0, 0.0) if name in TRUTHS:
             return truth
         case ("where", (name, *_) as truth, 0.0, 1.0) if name in TRUTHS:
@@ -130,31 +140,14 @@ class Segments:
         ties = self.lengths - self.sum(others)
         return np.where(np.isfinite(peak), peak + np.log1p(self.sum(tail) + (ties - 1.0)), peak)
 
-    def softmax(self, x: Any, z: Any, p: Any) -> bool:
-        """Put logsumexp into z and its partials into p; whether that was accurate: near 0 digits would be missing."""
-        peak = self.max(x)
-        np.exp(np.subtract(x, self.spread(peak), out=p), out=p)
-        total = self.sum(p)
-        np.divide(p, self.spread(total), out=p)
-        np.add(np.log(total, out=total), peak, out=z)
-        return bool(np.absolute(z).min() > 0.5)  # no number is not either
-
     def shares(self, x: Any) -> Any:
         peak = self.max(x)
         weights = np.exp(x - self.spread(peak))
         return weights / self.spread(np.where(np.isfinite(peak), self.sum(weights), 1.0))
 
     def put_shares(self, x: Any, p: Any) -> None:
-        """Put exp(x - logsumexp(x)) into p."""
-        np.exp(np.subtract(x, self.spread(self.max(x)), out=p), out=p)
-        np.divide(p, self.spread(self.sum(p)), out=p)
-        if not isfinite(np.vdot(p, p)):
-            np.exp(np.subtract(x, self.spread(self.logsumexp(x)), out=p), out=p)
-
-    def shares_back(self, p: Any, upstream: Any, out: Any) -> None:
-        """Put what comes back through shares p into out."""
-        np.multiply(p, upstream, out=out)
-        np.subtract(out, p * self.spread(self.sum(out)), out=out)
+        """Put exp(x - logsumexp(x)) into p, whatever x is."""
+        np.exp(np.subtract(x, self.spread(self.logsumexp(x)), out=p), out=p)
 
     def norm(self, x: Any) -> Any:
         size = np.abs(x)

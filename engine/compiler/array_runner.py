@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
+
 import numpy as np
 
+from engine.compiler.array_forward import Forward
+from engine.compiler.array_memory import Memory
 from engine.compiler.array_reverse import Reverse
-from engine.compiler.array_source import Calls, Forward, Memory
+from engine.compiler.array_source import Calls
 from engine.compiler.instructions import SHIFT, ArrayProgram
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     Array = Any
+
+_LARGE = 1 << 14  # bytes of an input, from which on it is read where it lies and not copied
 
 
 class Run:
@@ -21,50 +27,91 @@ class Run:
 
     Attributes:
         numbers: the array of its parameters.
+        forward_lines, reverse_lines: the calls, as source.
     """
 
     def __init__(self, program: ArrayProgram, lanes: int, dtype: Any, of: int | None, title: str) -> None:
-        calls = Calls()
+        self.calls = calls = Calls(dtype)
         self.program = program
         self.memory = memory = Memory(program, lanes, dtype, calls)
         forward = Forward(program, memory, keep=of is not None)
-        self.forward_lines = calls.lines
-        self._forward = calls.function(f"{title}, forward")
-        self._outputs = [memory.spaces[code >> SHIFT][code & 0xFFFFFFFF] for code in program.outputs]
-        self._token: object = None
+        self.forward_lines, self.reverse_lines = calls.lines, []
+        # by name: an output that is an input lies where the batch does
+        self._outputs = [calls.name(memory.spaces[code >> SHIFT][code & 0xFFFFFFFF]) for code in program.outputs]
         self.numbers = memory.spaces[0][: program.parameters, 0]
+        self._gradient = memory.gradients[0][: program.parameters, 0]
         if of is not None:
-            reverse_from = int(program.outputs[of])
             self._output = self._outputs[of]
-            self._gradient = memory.gradients[0][: program.parameters, 0]
-            Reverse(program, memory, forward, reverse_from)
-            self._reverse = calls.function(f"{title}, reverse")
-        self.reverse_lines = calls.lines
+            self._ones = np.ones(len(calls.scope[self._output]), dtype)
+            Reverse(program, memory, forward, int(program.outputs[of]))
+            self.reverse_lines = calls.lines
+        calls.lines = self.forward_lines + self.reverse_lines
+        self._compute = calls.function(title)
+        self._quietly = _quiet_caller()
+        self._token: object = None
+        self._take = [self._pointing(array) if array.nbytes >= _LARGE else _copying(array) for array in memory.inputs]
+
+    def _pointing(self, array: Array) -> Callable[[Array], None]:
+        point, gradient = self.calls.views(array), self._gradient
+
+        def take(given: Array) -> None:
+            if np.may_share_memory(given, gradient):
+                given = given.copy()
+            point(np.ascontiguousarray(given, array.dtype))
+
+        return take
 
     def _take_in(self, numbers: Any, inputs: Sequence[Array], token: object) -> None:
-        """Copy in what is not there already: `token` stands for inputs that do not change."""
+        """Take in what is not there already: `token` stands for inputs that do not change."""
         if numbers is not self.numbers:
             self.numbers[:] = numbers
         if token is None or token is not self._token:
-            for array, given in zip(self.memory.inputs, inputs, strict=True):
-                array[...] = given
+            for take, given in zip(self._take, inputs, strict=True):
+                take(given)
             self._token = token
 
     def outputs(self, numbers: Any, inputs: Sequence[Array], token: object = None) -> list[Array]:
         """For each output, its numbers for all examples: one, if it is the same for all."""
-        return [output.copy() for output in self.computed(numbers, inputs, token)]
-
-    def computed(self, numbers: Any, inputs: Sequence[Array], token: object = None) -> list[Array]:
-        """The same, in arrays that the next run changes."""
         self._take_in(numbers, inputs, token)
-        with np.errstate(all="ignore"):  # IEEE 754 answers, and nobody is warned
-            self._forward()
-        return self._outputs
+        self._quietly(self._compute)
+        return self.results()
 
-    def value_and_grad(self, numbers: Any, inputs: Sequence[Array], token: object = None) -> tuple[float, Array]:
+    @property
+    def latest(self) -> list[Array]:
+        """The outputs of the last run, in arrays that the next one changes."""
+        return [self.calls.scope[name] for name in self._outputs]
+
+    def results(self) -> list[Array]:
+        """The outputs of the last run."""
+        return [output.copy() for output in self.latest]
+
+    def value_and_grad(
+        self, numbers: Any, inputs: Sequence[Array], token: object = None, copy: bool = True
+    ) -> tuple[float, Array]:
+        """The mean of the output, and its gradient; without `copy` the next call overwrites that."""
         self._take_in(numbers, inputs, token)
+        self._quietly(self._compute)
+        output = self.calls.scope[self._output]
+        value = output.item() if len(output) == 1 else float(np.dot(self._ones, output)) / len(output)
+        return value, self._gradient.copy() if copy else self._gradient
+
+
+def _copying(array: Array) -> Callable[[Array], None]:
+    def copy(given: Array) -> None:
+        array[...] = given
+
+    return copy
+
+
+def _quiet_caller() -> Callable[[Callable[[], None]], Any]:
+    """What calls a function so that NumPy warns of nothing: answers are those of IEEE 754."""
+    if np.lib.NumpyVersion(np.__version__) >= "2.0.0":  # since then what NumPy warns of is part of a context
+        context = copy_context()
+        context.run(np.seterr, all="ignore")
+        return context.run
+
+    def call(function: Callable[[], None]) -> None:
         with np.errstate(all="ignore"):
-            self._forward()
-            self._reverse()
-            value = float(np.add.reduce(self._output)) / len(self._output)
-        return value, self._gradient.copy()
+            function()
+
+    return call

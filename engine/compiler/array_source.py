@@ -1,71 +1,55 @@
-"""An array program as NumPy calls on arrays that are allocated once, for one number of lanes.
-
-The calls are written out as Python source, forward and in reverse, and work in place. Uniform numbers have one lane.
-"""
+"""Source under way: lines that call functions on arrays that exist. This module knows nothing of programs."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from engine.compiler.array_rules import CALLS, TRUTHS, Segments, array_rule, row_source
-from engine.compiler.array_stacks import Stacked
-from engine.compiler.instructions import LANES, SHIFT, UNIFORM, ArrayProgram, Instruction
-from engine.compiler.views import free_axes, is_table, shared_axes, view
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable
     from typing import Any
-
-    from engine.compiler.instructions import Codes
-    from engine.rules import Expression
 
     Array = Any
     Axes = tuple[int, ...]
 
 
-class Operand:
-    """What an instruction reads: codes along its axes, as a view if they are even, else gathered.
-
-    `array` has the instruction's axes and one for lanes.
-    """
-
-    __slots__ = ("array", "axes", "codes", "even", "lanes")
-
-    def __init__(self, codes: Codes, axes: Axes, even: bool, array: Array) -> None:
-        self.codes, self.axes, self.even, self.array = codes, axes, even, array
-        self.lanes: int = array.shape[-1]
-
-
 class Calls:
     """Source under way: lines that call functions on arrays, and the names of both."""
 
-    def __init__(self) -> None:
+    def __init__(self, dtype: Any) -> None:
         self.lines: list[str] = []
-        self.scope: dict[str, Any] = {"inf": np.inf, "nan": np.nan}
-        self._names: dict[int, str] = {}
+        self.scope: dict[str, Any] = {}
+        self._dtype = dtype
+        self._names: dict[Any, str] = {}
         self._scratch: list[Array] = []
         self._used = 0
+        self._ones: dict[int, Array] = {}
 
-    def name(self, thing: Any, prefix: str = "a") -> str:
-        """A name for an object; a number is its own."""
-        if isinstance(thing, (float, int)):
-            return repr(float(thing))
-        if id(thing) not in self._names:
+    def name(self, thing: Any) -> str:
+        """A name for an object; a number is an array without axes, which takes less time than a float: `c0_5`."""
+        if isinstance(thing, float):
+            name = "c" + repr(thing).removesuffix(".0").replace("-", "m").replace(".", "_").replace("+", "")
+            self.scope.setdefault(name, np.array(thing, self._dtype))
+            return name
+        key = thing if callable(thing) else id(thing)
+        if key not in self._names:
             name = getattr(thing, "__name__", "") if callable(thing) else ""
+            if name == "reduce":
+                name = f"{thing.__self__.__name__}_reduce"
             if not name.isidentifier() or name in self.scope:
-                name = f"{prefix}{len(self.scope)}"
+                name = f"a{len(self.scope)}"
             self.scope[name] = thing
-            self._names[id(thing)] = name
-        return self._names[id(thing)]
+            self._names[key] = name
+        return self._names[key]
 
     def call(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> None:
-        """Write one call."""
+        """Write one call; options are literals or arrays."""
+        self.lines.append(self.text(function, *arguments, **options))
+
+    def text(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> str:
         texts = [self.name(argument) for argument in arguments]
-        texts += [
-            f"{key}={v!r}" if isinstance(v, (tuple, int)) else f"{key}={self.name(v)}" for key, v in options.items()
-        ]
-        self.lines.append(f"{self.name(function)}({', '.join(texts)})")
+        texts += [f"{key}={self.name(v) if isinstance(v, np.ndarray) else repr(v)}" for key, v in options.items()]
+        return f"{self.name(function)}({', '.join(texts)})"
 
     def temporary(self, shape: Axes, dtype: Any) -> Array:
         """Scratch memory until `release`; the same for every instruction."""
@@ -75,8 +59,32 @@ class Calls:
         self._used += 1
         return self._scratch[self._used - 1][:size].view(dtype).reshape(shape)
 
+    def is_temporary(self, array: Array) -> bool:
+        return any(np.may_share_memory(array, scratch) for scratch in self._scratch)
+
+    def ones(self, count: int) -> Array:
+        """To multiply with them is to sum."""
+        return self._ones.setdefault(count, np.ones(count, self._dtype))
+
     def release(self) -> None:
         self._used = 0
+
+    def views(self, array: Array) -> Callable[[Array], None]:
+        """What makes the named views of an array views of another one of the same shape and type."""
+        start = array.ctypes.data
+        end = start + array.nbytes
+        found = [
+            (name, thing.shape, thing.ctypes.data - start, thing.strides)
+            for name, thing in self.scope.items()
+            if isinstance(thing, np.ndarray) and start <= thing.ctypes.data < end
+        ]
+        scope, new = self.scope, np.ndarray
+
+        def point(other: Array) -> None:
+            for name, shape, offset, strides in found:
+                scope[name] = new(shape, other.dtype, other, offset, strides)
+
+        return point
 
     def function(self, title: str) -> Callable[[], None]:
         """The lines as a function without arguments."""
@@ -87,306 +95,3 @@ class Calls:
         linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
         exec(compile(text, file, "exec"), self.scope)
         return self.scope.pop("run")  # type: ignore[no-any-return]
-
-
-class Memory:
-    """The arrays of a program for one number of lanes: numbers, and gradients of what is computed."""
-
-    def __init__(self, program: ArrayProgram, lanes: int, dtype: Any, calls: Calls) -> None:
-        self.program, self.dtype, self.calls = program, dtype, calls
-        widths = [1, lanes]
-        # an input lies as it comes, example by example: matrix products do not mind, and nothing is transposed
-        self.inputs = [np.zeros((lanes, size), dtype) for size in program.inputs]
-        self.spaces = [np.zeros((size, width), dtype) for size, width in zip(program.sizes, widths, strict=False)]
-        self.spaces += [array.T for array in self.inputs]
-        constants = program.parameters + len(program.constants)
-        self.spaces[UNIFORM][program.parameters : constants, 0] = program.constants
-        self.gradients = [np.zeros((size, width), dtype) for size, width in zip(program.sizes, widths, strict=False)]
-        self.moving = [np.zeros(size, bool) for size in program.sizes]
-        self.moving[UNIFORM][: program.parameters] = True
-        for made in program.instructions:
-            self.moving[made.code >> SHIFT][(made.code & 0xFFFFFFFF) :][: made.size] = made.moves
-
-    def result(self, made: Instruction, axes: Axes, gradient: bool = False) -> Array:
-        """The block of an instruction's results, or of their gradients."""
-        array = (self.gradients if gradient else self.spaces)[made.code >> SHIFT]
-        start = made.code & 0xFFFFFFFF
-        return array[start : start + made.size].reshape(*axes, -1)
-
-    def moves(self, codes: Codes) -> bool:
-        return any(self.moving[space][codes[codes >> SHIFT == space] & 0xFFFFFFFF].any() for space in (UNIFORM, LANES))
-
-    def operands(self, all_codes: Sequence[Codes], repeats: Sequence[int] = (), row: int = 1) -> list[Operand]:
-        """Operands of one size with common axes, some of which make up rows of length `row`.
-
-        `repeats` says how often each code of an operand counts: an addend of rows is one number for each row.
-        """
-        flats = [codes.ravel() for codes in all_codes]
-        times = list(repeats) or [1] * len(flats)
-        axes, evens = shared_axes(flats, times, row)
-        made = []
-        for flat, n, even in zip(flats, times, evens, strict=True):
-            own = _without_last(axes, n)
-            array = (
-                view(self.spaces[int(flat[0]) >> SHIFT], flat, own) if even else self._gathered(flat).reshape(*own, -1)
-            )
-            made.append(Operand(flat, own, even, array))
-        return made
-
-    def _gathered(self, flat: Codes) -> Array:
-        """A copy of scattered numbers, brought together before the instruction."""
-        spaces = flat >> SHIFT
-        lanes = max(self.spaces[space].shape[1] for space in np.unique(spaces))
-        array = np.zeros((len(flat), lanes), self.dtype)
-        if self._are_constants(flat):
-            array[:] = self.spaces[UNIFORM][flat]
-            return array
-        for space in np.unique(spaces):
-            where = np.flatnonzero(spaces == space)
-            places = flat[where] & 0xFFFFFFFF
-            if len(where) == len(flat):
-                self.calls.call(np.take, self.spaces[space], places, axis=0, out=array, mode="clip")
-            else:
-                self.calls.call(_copy_to_places, array, where, self.spaces[space], places)
-        return array
-
-    def _are_constants(self, codes: Codes) -> bool:
-        first = self.program.parameters
-        return bool(((codes >= first) & (codes < first + len(self.program.constants))).all())
-
-
-def _without_last(axes: Axes, count: int) -> Axes:
-    """Leading axes, without the last ones, whose lengths multiply up to `count`."""
-    while count > 1:
-        count //= axes[-1]
-        axes = axes[:-1]
-    return axes
-
-
-def _copy_to_places(array: Array, where: Array, source: Array, places: Array) -> None:
-    array[where] = source[places]
-
-
-# --- forward
-
-
-class Forward:
-    """The calls that compute an array program; with partials kept for the reverse sweep if wanted."""
-
-    def __init__(self, program: ArrayProgram, memory: Memory, keep: bool) -> None:
-        self.memory, self.keep = memory, keep
-        self.calls = memory.calls
-        self.kept: list[Any] = []
-        for made in program.instructions:
-            self.kept.append(getattr(self, f"_{made.kind}")(made))
-            self.calls.release()
-
-    def _operation(self, made: Instruction) -> Any:
-        memory = self.memory
-        operands = memory.operands(made.operands)
-        out = memory.result(made, operands[0].axes)
-        names: dict[Expression, Any] = dict(zip(made.op.operands, (o.array for o in operands), strict=True))
-        wanted = [k for k, o in enumerate(operands) if self.keep and made.moves and memory.moves(o.codes)]
-        value = array_rule(made.op, made.op.value)
-        partials = {k: array_rule(made.op, made.op.partials[k]) for k in wanted}
-        work = _Elements(self.calls, names, out, [value, *partials.values()])
-        work.value(value, out)
-        names["z"] = out
-        kept = []
-        for k, partial in partials.items():
-            if not isinstance(partial, (str, float)):
-                truth = partial[0] in TRUTHS
-                array: Any = np.empty(out.shape, bool if truth else memory.dtype)
-                work.value(partial, array)
-            else:
-                array = partial if isinstance(partial, float) else names[partial]
-            kept.append((operands[k], array))
-        return kept
-
-    def _products(self, made: Instruction) -> Any:
-        memory, calls = self.memory, self.calls
-        if made.starts is not None:
-            return self._ragged_products(made)
-        length = made.operands[0].shape[1] if made.operands else 1
-        sizes = [1] * len(made.operands) + [length] * len(made.addends)
-        operands = memory.operands(made.operands + made.addends, sizes, length)
-        axes = _without_last(operands[0].axes, length) if made.operands else operands[0].axes
-        out = memory.result(made, axes)
-        factors, addends = operands[: len(made.operands)], operands[len(made.operands) :]
-        if factors:
-            left, right = factors
-            if length == 1:
-                calls.call(np.multiply, left.array, right.array, out=out)
-            else:
-                terms = calls.temporary((*left.axes, out.shape[-1]), memory.dtype)
-                calls.call(np.multiply, left.array, right.array, out=terms)
-                calls.call(np.add.reduce, terms, axis=tuple(range(len(axes), len(left.axes))), out=out)
-            _scale(calls, out, made.scale)
-        self._add(made, out, addends, started=bool(factors))
-        return factors, addends
-
-    def _ragged_products(self, made: Instruction) -> Any:
-        memory, calls = self.memory, self.calls
-        factors = memory.operands(made.operands)
-        addends = memory.operands(made.addends) if made.addends else []
-        out = memory.result(made, (made.size,))
-        terms = calls.temporary((len(factors[0].codes), out.shape[-1]), memory.dtype)
-        left, right = factors
-        calls.call(np.multiply, left.array, right.array, out=terms.reshape(*left.axes, -1))
-        calls.call(np.add.reduceat, terms, made.starts, axis=0, out=out)
-        _scale(calls, out, made.scale)
-        if addends:
-            self._add(made, memory.result(made, addends[0].axes), addends, started=True)
-        return factors, addends
-
-    def _add(self, made: Instruction, out: Array, addends: Sequence[Operand], started: bool) -> None:
-        """Weighted addends onto what is there; the first are put there."""
-        calls = self.calls
-        weights = list(made.weights)
-        if not started and len(weights) > 1 and weights[0] == 1.0 and abs(weights[1]) == 1.0:
-            first, second, *addends = addends
-            calls.call(np.add if weights[1] == 1.0 else np.subtract, first.array, second.array, out=out)
-            weights, started = weights[2:], True
-        for weight, addend in zip(weights, addends, strict=True):
-            if not started and weight == 1.0:
-                calls.call(np.copyto, out, addend.array)
-            elif not started:
-                calls.call(np.multiply, addend.array, weight, out=out)
-            elif weight in (1.0, -1.0):
-                calls.call(np.add if weight == 1.0 else np.subtract, out, addend.array, out=out)
-            else:
-                scaled = calls.temporary(addend.array.shape, self.memory.dtype)
-                calls.call(np.multiply, addend.array, weight, out=scaled)
-                calls.call(np.add, out, scaled, out=out)
-            started = True
-
-    def _matrix(self, made: Instruction) -> Any:
-        memory, calls = self.memory, self.calls
-        left, right = (self._table(codes) for codes in made.operands)
-        rows = made.shape[0]
-        out = memory.result(made, made.shape)
-        a = left.array[..., 0]
-        if out.shape[-1] == 1:
-            calls.call(np.matmul, right.array[..., 0], a.T, out=out[..., 0])
-        elif rows == 1:
-            calls.call(np.matmul, a, right.array[0], out=out[0])
-        else:
-            calls.call(np.matmul, a, right.array, out=out)
-        return left, right, self._scaled_with_addends(made, out)
-
-    def _scaled_with_addends(self, made: Instruction, out: Array) -> list[Operand]:
-        memory = self.memory
-        addends = memory.operands(made.addends) if made.addends else []
-        _scale(self.calls, out, made.scale)
-        if addends:
-            self._add(made, memory.result(made, addends[0].axes), addends, started=True)
-        return addends
-
-    def _table(self, codes: Codes) -> Operand:
-        """Rows of matrices as an operand of exactly these axes."""
-        flat, memory = codes.ravel(), self.memory
-        even = is_table(codes)
-        array = view(memory.spaces[int(flat[0]) >> SHIFT], flat, codes.shape) if even else memory._gathered(flat)
-        return Operand(flat, codes.shape, even, array.reshape(*codes.shape, -1))
-
-    def _stack(self, made: Instruction) -> Any:
-        stack = Stacked(made, self.memory, self._table)
-        stack.forward()
-        return stack, self._scaled_with_addends(made, self.memory.result(made, (made.size,)))
-
-    def _softmax(self, made: Instruction) -> Any:
-        [codes] = made.operands
-        [operand] = self.memory.operands([codes])
-        rows = codes.shape if made.starts is None else (made.size,)
-        count = len(codes if made.starts is None else made.starts)
-        segments = Segments(count, rows[-1], made.starts, made.size)
-        out = self.memory.result(made, rows)
-        self.calls.call(segments.put_shares, self._flat(operand).reshape(*rows, -1), out)
-        return operand, segments, out
-
-    def _reduction(self, made: Instruction) -> Any:
-        memory, calls = self.memory, self.calls
-        [codes] = made.operands
-        [operand] = memory.operands([codes])
-        out = memory.result(made, (made.size,))
-        length = codes.shape[1] if made.starts is None else 0
-        if made.op.name == "sum" and made.starts is None:
-            calls.call(np.add.reduce, self._flat(operand).reshape(made.size, length, -1), axis=1, out=out)
-            _scale(calls, out, made.scale)
-            return operand, None
-        keeps = self.keep and made.moves
-        segments = Segments(made.size, length, made.starts, len(operand.codes))
-        rows = (made.size, length, -1) if made.starts is None else (len(operand.codes), -1)
-        kept = np.zeros((len(operand.codes), out.shape[-1]), memory.dtype).reshape(rows) if keeps else None
-        rule = row_source(made.op, made.op.value)
-        partial = row_source(made.op, made.op.partials[0])
-        names = {"x": self._flat(operand).reshape(rows), "z": out, "s": segments, "p": kept}
-        quick = "s.softmax(x, z, p) or " if made.op.name == "logsumexp" and keeps else ""
-        text = f"lambda x, z, s, p: {quick}(np.copyto(z, {rule})" + (
-            f", np.copyto(p, {partial}))" if kept is not None else ",)"
-        )
-        work = eval(text, {"np": np})
-        work.__name__ = made.op.name + "_of_rows"
-        calls.call(work, *names.values())
-        _scale(calls, out, made.scale)
-        return operand, kept
-
-    def _flat(self, operand: Operand) -> Array:
-        """The numbers along one axis; they are copied if their steps do not allow a view."""
-        shape = (len(operand.codes), operand.array.shape[-1])
-        flat = operand.array.reshape(shape)
-        if not np.shares_memory(flat, operand.array):
-            self.calls.call(np.copyto, flat.reshape(operand.array.shape), operand.array)
-        return flat
-
-
-def _scale(calls: Calls, out: Array, scale: float) -> None:
-    if scale == -1.0:
-        calls.call(np.negative, out, out=out)
-    elif scale != 1.0:
-        calls.call(np.multiply, out, scale, out=out)
-
-
-class _Elements:
-    """Element-wise expressions as calls; what several use is computed once."""
-
-    def __init__(self, calls: Calls, names: dict[Expression, Any], like: Array, roots: Iterable[Expression]) -> None:
-        self.calls, self.names, self.like = calls, names, like
-        self.uses: dict[Expression, int] = {}
-        for root in roots:
-            self._count(root)
-
-    def _count(self, part: Expression) -> None:
-        if isinstance(part, tuple):
-            self.uses[part] = self.uses.get(part, 0) + 1
-            if self.uses[part] == 1:
-                for inner in part[1:]:
-                    self._count(inner)
-
-    def value(self, part: Expression, out: Array = None) -> Any:
-        """The array or number of an expression, in `out` if it is given."""
-        if isinstance(part, float):
-            return part
-        if part in self.names and out is None:
-            return self.names[part]
-        assert isinstance(part, tuple)
-        name, *inner = part
-        arguments = [self.value(argument) for argument in inner]
-        if out is None:
-            kind = bool if name in TRUTHS else self.like.dtype
-            out = self.calls.temporary(self.like.shape, kind)
-        if name == "where":
-            truth, then, otherwise = arguments
-            if isinstance(truth, np.ndarray) and truth.dtype != bool:
-                true = self.calls.temporary(self.like.shape, bool)
-                self.calls.call(np.not_equal, truth, 0.0, out=true)
-                truth = true
-            self.calls.call(np.copyto, out, otherwise)
-            self.calls.call(np.copyto, out, then, where=truth)
-        else:
-            self.calls.call(CALLS[str(name)], *arguments, out=out)
-        self.names[part] = out
-        return out
-
-
-__all__ = ["Calls", "Forward", "Memory", "Operand", "free_axes"]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from engine.compiler.array_source import Memory, Operand
+    from engine.compiler.array_memory import Memory, Operand
     from engine.compiler.instructions import Codes, Instruction
 
     Array = Any
@@ -65,19 +65,18 @@ class Stacked:
         self.calls.call(_put, grid.reshape(-1, flat.shape[-1]), self.cells, flat)
         return grid
 
-    def to_left(self, upstream: Array, out: Array | None) -> Array:
-        return self._back(self.left, upstream, self.meets, self.right, out)
+    def to_left(self, upstream: Array, out: Array) -> None:
+        self._back(self.left, upstream, self.meets, self.right, out)
 
-    def to_right(self, upstream: Array, out: Array | None) -> Array:
-        return self._back(self.right, upstream.swapaxes(1, 2), self.meets.swapaxes(1, 2), self.left, out)
+    def to_right(self, upstream: Array, out: Array) -> None:
+        self._back(self.right, upstream.swapaxes(1, 2), self.meets.swapaxes(1, 2), self.left, out)
 
-    def _back(self, side: _Side, upstream: Array, meets: Array, other: _Side, out: Array | None) -> Array:
-        """What comes back to one side: upstream @ the other."""
-        if out is not None and out.shape[-1] != upstream.shape[-1]:
-            out = None  # the same for all examples: it is summed later
-        whole = self._temporary(side.valid.shape, upstream) if out is None or side.short else out
+    def _back(self, side: _Side, upstream: Array, meets: Array, other: _Side, out: Array) -> None:
+        """Put what comes back to one side into an array: upstream @ the other."""
+        whole = self._temporary(side.valid.shape, upstream) if side.short else out
         self._multiply(upstream, other.array, whole, None if meets.all() and not other.short else (meets, other.valid))
-        return whole if not side.short else side.taken(whole, out)
+        if side.short:
+            self.calls.call(np.take, whole.reshape(-1, whole.shape[-1]), side.places, axis=0, out=out, mode="clip")
 
     def _temporary(self, shape: tuple[int, ...], like: Array) -> Array:
         return self.calls.temporary((*shape, like.shape[-1]), self.memory.dtype)
@@ -103,16 +102,9 @@ class _Side:
             return
         [self.operand] = memory.operands([codes[self.valid]])
         self.places = np.flatnonzero(self.valid).reshape(self.operand.axes)
-        self.array = np.zeros((*codes.shape, self.operand.lanes), memory.dtype)
-        memory.calls.call(_put, self.array.reshape(-1, self.operand.lanes), self.places, self.operand.array)
-
-    def taken(self, whole: Array, out: Array | None) -> Array:
-        """Of a whole grid, what there is."""
-        if out is None:
-            out = self.memory.calls.temporary((*self.operand.axes, whole.shape[-1]), self.memory.dtype)
-        flat = whole.reshape(-1, whole.shape[-1])
-        self.memory.calls.call(np.take, flat, self.places, axis=0, out=out, mode="clip")
-        return out
+        lanes = self.operand.array.shape[-1]
+        self.array = np.zeros((*codes.shape, lanes), memory.dtype)
+        memory.calls.call(_put, self.array.reshape(-1, lanes), self.places, self.operand.array)
 
 
 def _lanes_first(array: Array) -> Array:

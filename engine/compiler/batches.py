@@ -41,9 +41,16 @@ class Tree:
 
     def __init__(self, tree: Any, batch: bool = False) -> None:
         self._batch = batch
+        self._make: Callable[[Iterator[Any]], Any]
         self.grids: list[Any] = []
         self.shapes: list[Shape] = []
-        self.key, self._make = self._apart(tree)
+        self.key: object
+        if batch and all([hasattr(part, "dtype") and not is_mapping(part) for part in tree]):  # noqa: C419  # quicker
+            self.grids, self._make = list(tree), tuple
+            self.shapes = [tuple(part.shape) for part in tree]
+            self.key = ("tuple", tuple([("grid", shape[1:]) for shape in self.shapes]))
+        else:
+            self.key, self._make = self._apart(tree)
 
     def _apart(self, tree: Any) -> tuple[object, Callable[[Iterator[Any]], Any]]:
         if is_mapping(tree):
@@ -181,7 +188,7 @@ class Batch:
         return [tuple(chain.from_iterable(parts)) for parts in zip(*columns, strict=True)]
 
     def columns(self, dtype: str) -> list[Any]:
-        """For each grid, an array of shape (examples, numbers); the given one, if it is of that type."""
+        """For each grid, an array of shape (examples, numbers), without gaps; the given one, if it is like that."""
         import numpy as np
 
         made = []
@@ -192,7 +199,8 @@ class Batch:
                 array = np.array(None)
             if array.dtype.kind not in "biuf" or hasattr(grid, "mask"):  # the general way says what is wrong
                 array = np.array([real(number) for number in flat_grid(grid, (self.size, *shape))])
-            made.append(array.astype(dtype, copy=False).reshape(self.size, -1))
+            array = np.ascontiguousarray(array, dtype)
+            made.append(array if array.ndim == 2 else array.reshape(self.size, -1))
         return made
 
     def check_width(self, count: int) -> None:

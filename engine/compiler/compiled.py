@@ -5,12 +5,13 @@ from __future__ import annotations
 from _thread import RLock
 from math import prod
 from random import Random
+from typing import Literal, overload
 
 from engine.compiler import recording
 from engine.compiler.batches import Batch, array_of, joined
 from engine.compiler.explanation import explain
 from engine.compiler.parameters import Parameters
-from engine.compiler.plan import Plan, Settings
+from engine.compiler.plan import Plan, Settings, Wanted
 from engine.compiler.randomness import checked_generator
 from engine.structure import is_array
 from engine.value import Value
@@ -155,23 +156,40 @@ class Compiled:
         """
         return self._bound(batch)()
 
-    def value_and_grad(self, *batch: Any, of: int = 0) -> tuple[float, Any]:
+    @overload
+    def value_and_grad(
+        self, *batch: Any, of: int = 0, has_aux: Literal[False] = False, copy: bool = True
+    ) -> tuple[float, Any]: ...
+    @overload
+    def value_and_grad(
+        self, *batch: Any, of: int = 0, has_aux: Literal[True], copy: bool = True
+    ) -> tuple[tuple[float, Any], Any]: ...
+    def value_and_grad(self, *batch: Any, of: int = 0, has_aux: bool = False, copy: bool = True) -> tuple[Any, Any]:
         """The mean of an output over the batch, and its gradient over `parameters`, a list or an array.
 
         Args:
             batch: the arguments.
             of: the number of the output, if there are several.
+            has_aux: whether the results for each example are wanted too, from the same run: the mean is then a pair of
+                the mean and what calling the function returns.
+            copy: whether the gradient is yours to keep. A training loop needs none: without, it may be an array that
+                the next call overwrites.
+
+        >>> w = Value(2.0)
+        >>> f = compile(lambda x: (w * x, x + 1))
+        >>> f.value_and_grad([1.0, 3.0], has_aux=True)
+        ((4.0, ([2.0, 6.0], [2.0, 4.0])), [2.0])
 
         Raises:
             TracingError: in the function a number of one example decides something.
             ValueError, TypeError: a batch of no examples, of unlike ones, or of something else than numbers.
             IndexError: there is no such output.
         """
-        return self._bound(batch).value_and_grad(of)
+        return self._bound(batch).value_and_grad(of, has_aux, copy)
 
     def backward(self, *batch: Any, of: int = 0) -> float:
         """Add the gradient of the mean of an output to the parameters' `.grad`; returns the mean."""
-        value, gradient = self.value_and_grad(*batch, of=of)
+        value, gradient = self.value_and_grad(*batch, of=of, copy=False)
         slopes = gradient if isinstance(gradient, list) else gradient.tolist()
         for parameter, slope in zip(self._parameters.values, slopes, strict=True):
             parameter._grad += slope
@@ -281,20 +299,19 @@ class Bound:
     def _outputs(self) -> Any:
         plan = self._plan
         if not self._arrays:
-            return plan.on_rows(plan.with_random_rows(self._rows), None)
+            return plan.on_rows(plan.with_random_rows(self._rows), Wanted())
         size = self._given.size
-        return plan.on_arrays(plan.with_random_columns(self._columns, size), size, None, self._token)
+        return plan.on_arrays(plan.with_random_columns(self._columns, size), size, Wanted(), self._token)
 
-    def value_and_grad(self, of: int = 0) -> tuple[float, Any]:
-        """The mean of an output and its gradient, with the parameters' numbers of now."""
-        plan = self._plan
+    def value_and_grad(self, of: int = 0, has_aux: bool = False, copy: bool = True) -> tuple[Any, Any]:
+        """The mean of an output and its gradient, with the parameters' numbers of now; see `Compiled`."""
+        plan, size, wanted = self._plan, self._given.size, Wanted(of, has_aux, copy)
         plan.check_output(of)
         if self._arrays:
-            size = self._given.size
-            value, gradient = plan.on_arrays(plan.with_random_columns(self._columns, size), size, of, self._token)
+            found = plan.on_arrays(plan.with_random_columns(self._columns, size), size, wanted, self._token)
         else:
-            rows = plan.with_random_rows(self._rows) if plan.recording.random else self._rows
-            value, gradient = plan.on_rows(rows, of)
-            if self._wants_arrays:
-                gradient = array_of(gradient)
-        return value, plan.everywhere(gradient)
+            found = plan.on_rows(plan.with_random_rows(self._rows), wanted)
+        gradient = plan.everywhere(found[1] if self._arrays or not self._wants_arrays else array_of(found[1]))
+        if not has_aux:
+            return found[0], gradient
+        return (found[0], plan.results(found[2], size, self._wants_arrays)), gradient

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from _thread import allocate_lock
 from math import prod
+from typing import NamedTuple
 
 from engine.compiler import recording
 from engine.compiler.batches import array_of, nested
@@ -47,6 +48,20 @@ class Settings:
         self.dtype, self.random, self.name = dtype, random, name
 
 
+class Wanted(NamedTuple):
+    """What a run shall give.
+
+    Attributes:
+        of: the output whose mean and gradient are wanted, if any.
+        results: whether the function's results are wanted.
+        copy: whether the gradient may not be overwritten by the next run.
+    """
+
+    of: int | None = None
+    results: bool = True
+    copy: bool = True
+
+
 class Plan:
     """One recording, and the programs made of it."""
 
@@ -55,9 +70,9 @@ class Plan:
         self.costs = Costs(made)
         self._places = parameters.places(made.scalars.parameters)
         self._in_order = self._places == list(range(len(self._places)))
-        self._functions: dict[int | None, Callable[..., Any]] = {}
+        self._functions: dict[tuple[int | None, bool], Callable[..., Any]] = {}
         self._arrays: dict[int | None, ArrayProgram] = {}
-        self._runs: dict[tuple[int, int | None], Run | Parts] = {}
+        self._runs: dict[tuple[int, int | None, bool], Run | Parts] = {}
         self.trusted = False
         self._held: set[tuple[float, ...]] = set()  # examples for which it was held against the function
         self.latest: Run | Parts | None = None
@@ -108,36 +123,38 @@ class Plan:
             return numbers
         return [numbers[k] for k in self._places]  # another recording has more, or came before
 
-    def on_rows(self, rows: Rows, of: int | None) -> Any:
-        """What the straight-line program gives."""
-        function = self._functions.get(of)
+    def on_rows(self, rows: Rows, wanted: Wanted) -> Any:
+        """What the straight-line program gives: results, or value and gradient, or value, gradient and results."""
+        of, results, _ = wanted
+        function = self._functions.get((of, results))
         if function is None:
             title = f"compiled {self.settings.name}{'' if of is None else f', gradient of output {of}'}"
-            function = self._functions[of] = function_of(self.recording.scalars, of, title)
+            function = self._functions[of, results] = function_of(self.recording.scalars, of, title, results)
         numbers = self.numbers()
         return function(numbers if numbers.__class__ is list else numbers.tolist(), rows)
 
-    def on_arrays(self, columns: list[Any], size: int, of: int | None, token: object = None) -> Any:
-        """What the array program gives, for inputs of shape (examples, numbers); `token`: see `Run`."""
-        run = self._run(size, of)
-        work = run.outputs if of is None else run.value_and_grad
-        with self._lock:
-            return work(self.numbers(), columns, token)
-
-    def _run(self, size: int, of: int | None) -> Run | Parts:
-        """The array program with its memory, made when it is first needed."""
-        run = self._runs.get((size, of))
-        if run is None:
-            from engine.compiler.array_parts import run_of
-
-            program = self.array_program(of)
-            if len(self._runs) > 8:  # a few sizes of batches come again and again
-                self._runs.pop(next(iter(self._runs)))
-            run = self._runs[size, of] = run_of(
-                program, size, self.settings.dtype, None if of is None else min(of, len(program.outputs) - 1),
-                self.settings.name,
-            )  # fmt: skip
+    def on_arrays(self, columns: list[Any], size: int, wanted: Wanted, token: object = None) -> Any:
+        """The same of the array program, for inputs of shape (examples, numbers); `token`: see `Run`."""
+        of, results, copy = wanted
+        run = self._runs.get((size, of, results)) or self._made(size, of, results)
         self.latest = run
+        with self._lock:
+            if of is None:
+                return run.outputs(self.numbers(), columns, token)
+            found = run.value_and_grad(self.numbers(), columns, token, copy)
+            return (*found, run.results()) if results else found
+
+    def _made(self, size: int, of: int | None, results: bool) -> Run | Parts:
+        """An array program with its memory."""
+        from engine.compiler.array_parts import run_of
+
+        program = self.array_program(None if results else of)
+        if len(self._runs) > 8:  # a few sizes of batches come again and again
+            self._runs.pop(next(iter(self._runs)))
+        run = self._runs[size, of, results] = run_of(
+            program, size, self.settings.dtype, None if of is None else min(of, len(program.outputs) - 1),
+            self.settings.name,
+        )  # fmt: skip
         return run
 
     def flat(self, numbers: list[float]) -> Any:

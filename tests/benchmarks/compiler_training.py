@@ -111,7 +111,10 @@ class Ours:
 
     def step(self) -> None:
         bound = self.bound
-        value, gradient = bound.value_and_grad() if bound else self.compiled.value_and_grad(*next(self.batches))
+        if bound:
+            value, gradient = bound.value_and_grad(copy=False)
+        else:
+            value, gradient = self.compiled.value_and_grad(*next(self.batches), copy=False)
         self.optimizer.step(self.numbers, gradient)
         self.losses.append(value)
 

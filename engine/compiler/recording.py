@@ -159,6 +159,17 @@ def replayed(function: Callable[..., Any], batch: Batch, row: Sequence[float], r
         return function(*batch.example(Value(number) for number in row))
 
 
+def recomputed(
+    function: Callable[..., Any], batch: Batch, row: Sequence[float], random: Iterable[float]
+) -> tuple[Tree, list[float]]:
+    """The structure and the numbers of what the function returns for one example."""
+    with collector_paused():
+        result, outputs = outputs_of(replayed(function, batch, row, random))
+        numbers = [output._data for output in outputs]
+        del outputs  # the graph is gone before the collector looks again
+    return result, numbers
+
+
 @contextmanager
 def collector_paused() -> Iterator[None]:
     """No cyclic garbage collection meanwhile: it would look through the growing graph again and again."""

@@ -7,6 +7,7 @@ changed in place. This module knows nothing of arrays, batches or source.
 from __future__ import annotations
 
 from itertools import accumulate, filterfalse
+from operator import add, mul, neg, sub
 
 from engine.graph import topological_order
 from engine.ops import CONSTANT, LEAF, OPS, Op
@@ -14,7 +15,7 @@ from engine.rules import evaluator
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from engine.value import Value
 
@@ -142,14 +143,20 @@ def evaluated(program: Scalars, parameters: Sequence[float], inputs: Sequence[fl
     [41.0]
     """
     numbers: list[float] = []
+    at = numbers.__getitem__
     for i, (op, operands) in enumerate(zip(program.ops, program.operands, strict=True)):
-        if op is CONSTANT:
+        if op in _ARITHMETIC:
+            numbers.append(_ARITHMETIC[op](*map(at, operands)))
+        elif op is CONSTANT:
             numbers.append(program.numbers[i])
         elif op in SOURCES:
             numbers.append((inputs if op is INPUT else parameters)[operands[0]])
         else:
-            numbers.append(_computed(op, [numbers[j] for j in operands]))
+            numbers.append(_computed(op, list(map(at, operands))))
     return [numbers[i] for i in program.outputs]
+
+
+_ARITHMETIC: dict[Op, Callable[..., float]] = {OPS[f.__name__]: f for f in (add, sub, mul, neg)}  # what never raises
 
 
 # --- passes

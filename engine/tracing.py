@@ -37,7 +37,21 @@ class tracing(Mode):
 
     def __enter__(self) -> None:
         self.leaves = []
+        recordings.append(self)
         super().__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        recordings.remove(self)
+        super().__exit__(*error)
+
+
+recordings: list[tracing] = []
+"""Those under way, in any thread."""
+
+
+def is_tracing() -> bool:
+    """Whether a function is being recorded here."""
+    return bool(recordings) and innermost(tracing) is not None
 
 
 def remember(leaf: Value) -> None:

@@ -11,7 +11,7 @@ from engine.compiler import recording
 from engine.compiler.batches import Batch, array_of, joined
 from engine.compiler.explanation import explain
 from engine.compiler.parameters import Parameters
-from engine.compiler.plan import Plan, Settings, Wanted
+from engine.compiler.plan import Plan, Settings
 from engine.compiler.randomness import checked_generator
 from engine.structure import is_array
 from engine.value import Value
@@ -299,19 +299,24 @@ class Bound:
     def _outputs(self) -> Any:
         plan = self._plan
         if not self._arrays:
-            return plan.on_rows(plan.with_random_rows(self._rows), Wanted())
+            return plan.on_rows(plan.with_random_rows(self._rows), None, True)
         size = self._given.size
-        return plan.on_arrays(plan.with_random_columns(self._columns, size), size, Wanted(), self._token)
+        return plan.on_arrays(plan.with_random_columns(self._columns, size), size, None, True, self._token)
 
     def value_and_grad(self, of: int = 0, has_aux: bool = False, copy: bool = True) -> tuple[Any, Any]:
         """The mean of an output and its gradient, with the parameters' numbers of now; see `Compiled`."""
-        plan, size, wanted = self._plan, self._given.size, Wanted(of, has_aux, copy)
-        plan.check_output(of)
+        plan = self._plan
+        if of != 0:  # there is always a first one
+            plan.check_output(of)
         if self._arrays:
-            found = plan.on_arrays(plan.with_random_columns(self._columns, size), size, wanted, self._token)
+            size = self._given.size
+            columns = plan.with_random_columns(self._columns, size)
+            found = plan.on_arrays(columns, size, of, has_aux, self._token, copy)
+            gradient = plan.everywhere(found[1])
         else:
-            found = plan.on_rows(plan.with_random_rows(self._rows), wanted)
-        gradient = plan.everywhere(found[1] if self._arrays or not self._wants_arrays else array_of(found[1]))
+            rows = plan.with_random_rows(self._rows) if plan.recording.random else self._rows
+            found = plan.on_rows(rows, of, has_aux)
+            gradient = plan.everywhere(array_of(found[1]) if self._wants_arrays else found[1])
         if not has_aux:
             return found[0], gradient
-        return (found[0], plan.results(found[2], size, self._wants_arrays)), gradient
+        return (found[0], plan.results(found[2], self._given.size, self._wants_arrays)), gradient

@@ -35,6 +35,10 @@ def _lent_kind(kind: type[Value]) -> type[Value]:
 class Parameters:
     """The parameters of a compiled function, in order.
 
+    Attributes:
+        values: the parameters.
+        flat: their numbers, while they are taken; else None.
+
     >>> a, b = Value(1.0), Value(2.0)
     >>> parameters = Parameters()
     >>> parameters.places([a, b])
@@ -51,13 +55,13 @@ class Parameters:
     def __init__(self) -> None:
         self.values: list[Value] = []
         self._place: dict[Value, int] = {}
-        self._flat: Any = None
+        self.flat: Any = None
 
     def places(self, parameters: Iterable[Value]) -> list[int]:
         """Where these are among all; new ones come last."""
         new = [parameter for parameter in parameters if parameter not in self._place]
         if new:
-            taken = self._flat is not None
+            taken = self.flat is not None
             self.give_back()
             for parameter in new:
                 self._place[parameter] = len(self.values)
@@ -71,11 +75,11 @@ class Parameters:
 
     def numbers(self) -> Any:
         """The numbers now, to read."""
-        return self._flat if self._flat is not None else [parameter._data for parameter in self.values]
+        return self.flat if self.flat is not None else [parameter._data for parameter in self.values]
 
     def take(self, made_of: Callable[[list[float]], Any]) -> Any:
         """Move the numbers into a flat sequence made from a list of them; the same one until `give_back`."""
-        if self._flat is None:
+        if self.flat is None:
             flat = made_of([parameter._data for parameter in self.values])
             for place, parameter in enumerate(self.values):
                 if hasattr(parameter, "kept_as"):
@@ -86,13 +90,13 @@ class Parameters:
                     )
                 parameter._to_first, parameter._to_second = flat, place
                 parameter.__class__ = _lent_kind(type(parameter))
-            self._flat = flat
-        return self._flat
+            self.flat = flat
+        return self.flat
 
     def give_back(self) -> None:
         """Move the numbers back into the Values."""
-        if self._flat is not None:
-            self._flat = None
+        if self.flat is not None:
+            self.flat = None
             self._return(range(len(self.values)))
 
     def _return(self, places: Iterable[int]) -> None:

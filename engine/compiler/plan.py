@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from _thread import allocate_lock
 from math import prod
-from typing import NamedTuple
 
 from engine.compiler import recording
 from engine.compiler.batches import array_of, nested
@@ -14,8 +13,7 @@ from engine.compiler.randomness import drawn, drawn_table
 from engine.compiler.recording import Recording
 from engine.compiler.scalars import evaluated, with_output
 from engine.compiler.straight_line import Source, function_of
-from engine.modes import innermost
-from engine.tracing import TracingError, tracing
+from engine.tracing import TracingError, is_tracing, recordings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,20 +44,6 @@ class Settings:
             raise ValueError("Python computes in float64; got dtype='float32'; use backend='numpy' for it")
         self.backend = "numpy" if dtype == "float32" else backend
         self.dtype, self.random, self.name = dtype, random, name
-
-
-class Wanted(NamedTuple):
-    """What a run shall give.
-
-    Attributes:
-        of: the output whose mean and gradient are wanted, if any.
-        results: whether the function's results are wanted.
-        copy: whether the gradient may not be overwritten by the next run.
-    """
-
-    of: int | None = None
-    results: bool = True
-    copy: bool = True
 
 
 class Plan:
@@ -113,7 +97,7 @@ class Plan:
         Raises:
             TracingError: another function is being recorded, and would keep what this one gives as it is now.
         """
-        if innermost(tracing) is not None:
+        if is_tracing():
             raise TracingError(
                 "a compiled function gives numbers, and those of now would hold for ever in a function that is being "
                 f"compiled; got a call of {self.settings.name}; call the function that it was compiled from"
@@ -123,19 +107,21 @@ class Plan:
             return numbers
         return [numbers[k] for k in self._places]  # another recording has more, or came before
 
-    def on_rows(self, rows: Rows, wanted: Wanted) -> Any:
+    def on_rows(self, rows: Rows, of: int | None, results: bool) -> Any:
         """What the straight-line program gives: results, or value and gradient, or value, gradient and results."""
-        of, results, _ = wanted
         function = self._functions.get((of, results))
         if function is None:
             title = f"compiled {self.settings.name}{'' if of is None else f', gradient of output {of}'}"
             function = self._functions[of, results] = function_of(self.recording.scalars, of, title, results)
-        numbers = self.numbers()
+        numbers = self.parameters.flat
+        if numbers.__class__ is not list or recordings or not self._in_order or len(numbers) != len(self._places):
+            numbers = self.numbers()
         return function(numbers if numbers.__class__ is list else numbers.tolist(), rows)
 
-    def on_arrays(self, columns: list[Any], size: int, wanted: Wanted, token: object = None) -> Any:
-        """The same of the array program, for inputs of shape (examples, numbers); `token`: see `Run`."""
-        of, results, copy = wanted
+    def on_arrays(
+        self, columns: list[Any], size: int, of: int | None, results: bool, token: object = None, copy: bool = True
+    ) -> Any:
+        """The same of the array program, for inputs of shape (examples, numbers); `token`, `copy`: see `Run`."""
         run = self._runs.get((size, of, results)) or self._made(size, of, results)
         self.latest = run
         with self._lock:

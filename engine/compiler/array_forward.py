@@ -36,7 +36,6 @@ class Forward:
         self._reduction, self._softmax = reductions.reduction, reductions.softmax
         for made in program.instructions:
             self.kept.append(getattr(self, f"_{made.kind}")(made))
-            self.calls.release()
 
     def _operation(self, made: Instruction) -> Any:
         memory = self.memory
@@ -55,7 +54,7 @@ class Forward:
             if found is None and isinstance(partial, str):
                 found = names[partial]
             elif found is None and isinstance(partial, tuple):
-                found = np.empty(out.shape, bool if partial[0] in TRUTHS else memory.dtype)
+                found = self.calls.array(out.shape, bool if partial[0] in TRUTHS else memory.dtype)
                 work.value(partial, found)
             kept.append((operands[k], found))
         return kept
@@ -75,7 +74,7 @@ class Forward:
             if length == 1:
                 calls.call(np.multiply, left.array, right.array, out=out)
             else:
-                terms = calls.temporary((*left.axes, out.shape[-1]), memory.dtype)
+                terms = calls.array((*left.axes, out.shape[-1]), memory.dtype)
                 calls.call(np.multiply, left.array, right.array, out=terms)
                 calls.call(np.add.reduce, terms, axis=tuple(range(len(axes), len(left.axes))), out=out)
         self._add(made, out, addends, started=bool(factors))
@@ -86,7 +85,7 @@ class Forward:
         factors = memory.operands(made.operands)
         addends = memory.operands(made.addends) if made.addends else []
         out = memory.result(made, (made.size,))
-        terms = calls.temporary((len(factors[0].codes), out.shape[-1]), memory.dtype)
+        terms = calls.array((len(factors[0].codes), out.shape[-1]), memory.dtype)
         left, right = factors
         calls.call(np.multiply, left.array, right.array, out=terms.reshape(*left.axes, -1))
         calls.call(np.add.reduceat, terms, made.starts, axis=0, out=out)
@@ -111,7 +110,7 @@ class Forward:
             if isinstance(array, float):
                 weight, array = 1.0, weight * array
             elif abs(weight) != 1.0:
-                scaled = calls.temporary(array.shape, self.memory.dtype)
+                scaled = calls.array(array.shape, self.memory.dtype)
                 scale(calls, array, weight, scaled)
                 array = scaled
             calls.call(np.subtract if weight == -1.0 else np.add, out, array, out=out)
@@ -190,7 +189,7 @@ class _Elements:
         arguments = [self.value(argument) for argument in inner]
         if out is None:
             kind = bool if name in TRUTHS else self.like.dtype
-            out = self.calls.temporary(self.like.shape, kind)
+            out = self.calls.array(self.like.shape, kind)
         if name == "where":
             truth, then, otherwise = arguments
             if isinstance(truth, float):
@@ -198,7 +197,7 @@ class _Elements:
                 self.names[part] = out
                 return out
             if truth.dtype != bool:
-                true = self.calls.temporary(self.like.shape, bool)
+                true = self.calls.array(self.like.shape, bool)
                 self.calls.call(np.not_equal, truth, 0.0, out=true)
                 truth = true
             self.calls.call(np.copyto, out, otherwise)

@@ -110,7 +110,7 @@ class Gradients:
             return False
         known, [array] = self._known[block.code >> SHIFT][_places(block)], made.arrays
         plain = array.shape == made.shape and array.flags.c_contiguous and array.dtype != bool
-        if known.any() or not plain or self.calls.is_temporary(array):
+        if known.any() or not plain:
             return False
         self._lent[block.code] = made.along((block.size,), (block.size, array.shape[-1]))
         known[:] = True
@@ -158,7 +158,7 @@ class Gradients:
         """An array with a contribution, of that shape."""
         if isinstance(made, Term) and made.is_array and made.arrays[0].shape == shape:
             return made.arrays[0]
-        array = self.calls.temporary(shape, self.memory.dtype)
+        array = self.calls.array(shape, self.memory.dtype)
         self._write(made, array)
         return array
 
@@ -191,16 +191,16 @@ class Gradients:
 
     def _brought_together(self, made: Array, order: Codes) -> Array:
         if not made.flags.c_contiguous:
-            table = self.calls.temporary(made.shape, self.memory.dtype)
+            table = self.calls.array(made.shape, self.memory.dtype)
             self.calls.call(np.copyto, table, made)
             made = table
-        parts = self.calls.temporary((len(order), made.shape[-1]), self.memory.dtype)
+        parts = self.calls.array((len(order), made.shape[-1]), self.memory.dtype)
         self.calls.call(np.take, made.reshape(-1, made.shape[-1]), order, axis=0, out=parts, mode="clip")
         return parts
 
     def _summed(self, array: Array, axis: int) -> Array:
         shape = tuple(1 if k == axis else n for k, n in enumerate(array.shape))
-        out = self.calls.temporary(shape, self.memory.dtype)
+        out = self.calls.array(shape, self.memory.dtype)
         sum_along(self.calls, array, (axis,), out)
         return out
 
@@ -210,7 +210,7 @@ class Gradients:
             return parts
         if (counts == counts[0]).all():
             return self._summed(parts.reshape(len(starts), -1, parts.shape[1]), 1).reshape(len(starts), -1)
-        out = self.calls.temporary((len(starts), parts.shape[1]), self.memory.dtype)
+        out = self.calls.array((len(starts), parts.shape[1]), self.memory.dtype)
         self.calls.call(np.add.reduceat, parts, starts, axis=0, out=out)
         return out
 

@@ -30,11 +30,12 @@ class Memory:
         widths = [1, lanes]
         # an input lies as it comes, example by example: matrix products do not mind, and nothing is transposed
         self.inputs = [np.zeros((lanes, size), dtype) for size in program.inputs]
-        self.spaces = [np.zeros((size, width), dtype) for size, width in zip(program.sizes, widths, strict=False)]
+        self.spaces = [calls.array((size, width), dtype) for size, width in zip(program.sizes, widths, strict=False)]
         self.spaces += [array.T for array in self.inputs]
         constants = program.parameters + len(program.constants)
         self.spaces[UNIFORM][program.parameters : constants, 0] = program.constants
-        self.gradients = [np.zeros((size, width), dtype) for size, width in zip(program.sizes, widths, strict=False)]
+        self.gradients = [calls.array((size, width), dtype) for size, width in zip(program.sizes, widths, strict=False)]
+        self.fixed = [self.spaces[UNIFORM][:constants], self.gradients[UNIFORM][: program.parameters]]
         self.moving = [np.zeros(size, bool) for size in program.sizes]
         self.moving[UNIFORM][: program.parameters] = True
         for made in program.instructions:
@@ -72,17 +73,18 @@ class Memory:
         """A copy of scattered numbers, brought together before the instruction."""
         spaces = flat >> SHIFT
         lanes = max(self.spaces[space].shape[1] for space in np.unique(spaces))
-        array = np.zeros((len(flat), lanes), self.dtype)
         if self._are_constants(flat):
-            array[:] = self.spaces[UNIFORM][flat]
-            return array
+            return self.spaces[UNIFORM][flat]
+        array = self.calls.array((len(flat), lanes), self.dtype)
         for space in np.unique(spaces):
             where = np.flatnonzero(spaces == space)
             places = flat[where] & 0xFFFFFFFF
+            first = int(places.min())
+            source, places = self.spaces[space][first : int(places.max()) + 1], places - first
             if len(where) == len(flat):
-                self.calls.call(np.take, self.spaces[space], places, axis=0, out=array, mode="clip")
+                self.calls.call(np.take, source, places, axis=0, out=array, mode="clip")
             else:
-                self.calls.call(_copy_to_places, array, where, self.spaces[space], places)
+                self.calls.call(_copy_to_places, array, where, source, places)
         return array
 
     def _are_constants(self, codes: Codes) -> bool:

@@ -44,7 +44,7 @@ class Rows:
 
     def temporary(self, like: Array, one: bool) -> Array:
         """Scratch memory for numbers of rows, or for one of each."""
-        return self.calls.temporary((*(self.one if one else self.shape), like.shape[-1]), like.dtype)
+        return self.calls.array((*(self.one if one else self.shape), like.shape[-1]), like.dtype)
 
     def sums(self, x: Array) -> Array:
         out = self.temporary(x, one=True)
@@ -115,7 +115,7 @@ class Reductions:
             scale(calls, out, made.scale, out)
             return operand, None
         if self.keep and made.moves:
-            kept = np.empty((*rows.shape, out.shape[-1]), memory.dtype)
+            kept = calls.array((*rows.shape, out.shape[-1]), memory.dtype)
         text = f"lambda x, z, s: np.copyto(z, {row_source(made.op, made.op.value)})"
         if kept is not None:
             text = f"lambda x, z, s, p: ({text[16:]}, np.copyto(p, {row_source(made.op, made.op.partials[0])}))"

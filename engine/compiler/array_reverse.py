@@ -37,7 +37,6 @@ class Reverse:
             upstream = self.gradients.of(made) if made.moves else None
             if upstream is not None:
                 getattr(self, f"_{made.kind}")(made, kept, upstream)
-                self.calls.release()
         self.gradients.finish()
 
     def _add(self, operand: Operand, made: Term) -> None:
@@ -74,7 +73,7 @@ class Reverse:
         if not upstream.arrays:
             return upstream.along((), shape)
         rows = np.repeat(np.arange(made.size), np.diff(np.append(made.starts, count)))
-        spread = self.calls.temporary((count, lanes), self.memory.dtype)
+        spread = self.calls.array((count, lanes), self.memory.dtype)
         self.calls.call(np.take, upstream.arrays[0], rows, axis=0, out=spread, mode="clip")
         return Term(shape, upstream.numbers, [spread.reshape(shape)])
 
@@ -98,7 +97,7 @@ class Reverse:
             return term.arrays[0]
         if not term.arrays:
             return np.full(term.shape, term.number, self.memory.dtype)
-        array = self.calls.temporary(term.shape, self.memory.dtype)
+        array = self.calls.array(term.shape, self.memory.dtype)
         term.write(self.calls, array)
         return array
 
@@ -111,7 +110,7 @@ class Reverse:
             elif rows == 1:
                 multiply_matrices(calls, table[0], right.array[0].T, out[..., 0])
             else:
-                parts = calls.temporary((rows, *left.axes), self.memory.dtype)
+                parts = calls.array((rows, *left.axes), self.memory.dtype)
                 calls.call(np.matmul, table, right.array.swapaxes(1, 2), out=parts)
                 calls.call(np.add.reduce, parts, axis=0, out=out[..., 0])
 
@@ -143,7 +142,7 @@ class Reverse:
         slopes = self._array(upstream).reshape(shares.shape)
 
         def write(out: Array) -> None:
-            flat = out if out.flags.c_contiguous else self.calls.temporary(out.shape, self.memory.dtype)
+            flat = out if out.flags.c_contiguous else self.calls.array(out.shape, self.memory.dtype)
             rows.shares_back(shares, slopes, flat.reshape(shares.shape))
             if flat is not out:
                 self.calls.call(np.copyto, out, flat)

@@ -9,6 +9,7 @@ import numpy as np
 from engine.compiler.array_forward import Forward
 from engine.compiler.array_memory import Memory
 from engine.compiler.array_reverse import Reverse
+from engine.compiler.array_sharing import share_memory
 from engine.compiler.array_source import Calls
 from engine.compiler.instructions import SHIFT, ArrayProgram
 
@@ -28,12 +29,14 @@ class Run:
     Attributes:
         numbers: the array of its parameters.
         forward_lines, reverse_lines: the calls, as source.
+        working_memory: where everything lies that they compute, but for the gradient.
+        bytes_apart: how large it would be if what is not needed any more made no room.
     """
 
     def __init__(self, program: ArrayProgram, lanes: int, dtype: Any, of: int | None, title: str) -> None:
         self.calls = calls = Calls(dtype)
         self.program = program
-        self.memory = memory = Memory(program, lanes, dtype, calls)
+        memory = Memory(program, lanes, dtype, calls)
         forward = Forward(program, memory, keep=of is not None)
         self.forward_lines, self.reverse_lines = calls.lines, []
         # by name: an output that is an input lies where the batch does
@@ -46,6 +49,7 @@ class Run:
             Reverse(program, memory, forward, int(program.outputs[of]))
             self.reverse_lines = calls.lines
         calls.lines = self.forward_lines + self.reverse_lines
+        self.working_memory, self.bytes_apart = share_memory(calls, memory.fixed, self._outputs)
         self._compute = calls.function(title)
         self._quietly = _quiet_caller()
         self._token: object = None

@@ -21,8 +21,7 @@ class Calls:
         self.scope: dict[str, Any] = {}
         self._dtype = dtype
         self._names: dict[Any, str] = {}
-        self._scratch: list[Array] = []
-        self._used = 0
+        self.owned: list[Array] = []
         self._ones: dict[int, Array] = {}
 
     def name(self, thing: Any) -> str:
@@ -51,23 +50,14 @@ class Calls:
         texts += [f"{key}={self.name(v) if isinstance(v, np.ndarray) else repr(v)}" for key, v in options.items()]
         return f"{self.name(function)}({', '.join(texts)})"
 
-    def temporary(self, shape: Axes, dtype: Any) -> Array:
-        """Scratch memory until `release`; the same for every instruction."""
-        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-        if self._used == len(self._scratch) or self._scratch[self._used].nbytes < size:
-            self._scratch.insert(self._used, np.empty(size, np.uint8))
-        self._used += 1
-        return self._scratch[self._used - 1][:size].view(dtype).reshape(shape)
-
-    def is_temporary(self, array: Array) -> bool:
-        return any(np.may_share_memory(array, scratch) for scratch in self._scratch)
+    def array(self, shape: Axes, dtype: Any) -> Array:
+        """An array for numbers that this run of the calls computes; see `array_sharing`."""
+        self.owned.append(np.empty(shape, dtype))
+        return self.owned[-1]
 
     def ones(self, count: int) -> Array:
         """To multiply with them is to sum."""
         return self._ones.setdefault(count, np.ones(count, self._dtype))
-
-    def release(self) -> None:
-        self._used = 0
 
     def views(self, array: Array) -> Callable[[Array], None]:
         """What makes the named views of an array views of another one of the same shape and type."""

@@ -79,7 +79,7 @@ class Stacked:
             self.calls.call(np.take, whole.reshape(-1, whole.shape[-1]), side.places, axis=0, out=out, mode="clip")
 
     def _temporary(self, shape: tuple[int, ...], like: Array) -> Array:
-        return self.calls.temporary((*shape, like.shape[-1]), self.memory.dtype)
+        return self.calls.array((*shape, like.shape[-1]), self.memory.dtype)
 
     def _multiply(self, left: Array, right: Array, out: Array, valid: tuple[Array, Array] | None) -> None:
         """left @ right; `valid` tells which numbers are none, if some are."""

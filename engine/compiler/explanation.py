@@ -28,6 +28,7 @@ def _sentences(plan: Plan, size: int) -> Iterator[str]:
     )
     if backend == "numpy":
         yield from _about_parts(plan, size)
+        yield from _about_memory(plan)
         yield from _about_arrays(plan.array_program())
 
 
@@ -37,6 +38,15 @@ def _about_parts(plan: Plan, size: int) -> Iterator[str]:
     part = part_of(plan.array_program(), size, plan.settings.dtype, gradients=False)
     if part < size:
         yield f"The batch runs in parts of {part} examples, whose numbers stay in the processor's cache."
+
+
+def _about_memory(plan: Plan) -> Iterator[str]:
+    from engine.compiler.array_runner import Run
+
+    run = plan.latest
+    if isinstance(run, Run):
+        used, apart = len(run.working_memory) // 1024 + 1, run.bytes_apart // 1024 + 1
+        yield f"What is computed takes {used} KB; {apart} KB, if what is no longer needed made no room."
 
 
 def _about_arrays(program: ArrayProgram) -> Iterator[str]:

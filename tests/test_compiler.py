@@ -520,3 +520,23 @@ def test_an_array_is_shared_with_the_optimizer() -> None:
     flat[0] = 1.0
     assert compiled(wide).tolist() == [7.0, 7.0]
     compiled.give_back()
+
+
+@both
+def test_results_beside_a_gradient(backend: str) -> None:
+    """They are those of a call, and the gradient is that without them; also of a batch that runs in parts."""
+    model, shift = nn.MLP(3, [8, 5], "tanh", seed=0), Value(0.5)
+
+    def loss(x: list[Value], y: Value) -> Any:
+        scores = model(x)
+        return functions.square(scores[0] - y), scores, {"exp": [scores[1].exp(), y], "same": scores[2] * 0.0 + shift}
+
+    compiled = engine.compile(loss, backend=backend)
+    for size in (1, 4, 8_000 if backend == "numpy" else 9):
+        xs, ys = np.random.default_rng(0).normal(size=(size, 3)), np.arange(size) / size
+        (value, results), gradient = compiled.value_and_grad(xs, ys, has_aux=True)
+        mean, slopes = compiled.value_and_grad(xs, ys)
+        assert value == pytest.approx(mean, rel=1e-12)
+        np.testing.assert_allclose(gradient, slopes, rtol=1e-10, atol=1e-14)
+        for mine, true in zip(flatten(results).leaves, flatten(compiled(xs, ys)).leaves, strict=True):
+            assert mine == pytest.approx(true, rel=1e-12)

@@ -295,3 +295,15 @@ def test_a_minus_that_others_need_too() -> None:
         return [minus, (x + w) * minus, minus.sin()]
 
     check(function, [0.5, -2.0], parameters=[w])
+
+
+@both
+@pytest.mark.parametrize("batch", [[math.inf, -math.inf], [math.nan, 1.0], [1e308, 1e308], [1e-320, 1e-320], [0.0] * 3])
+def test_nobody_is_warned(batch: list[float], backend: str) -> None:
+    """Answers are those of IEEE 754; warnings are errors here."""
+    w = Value(1.0)
+    for function in (lambda x: w * x, lambda x: w / x, lambda x: (w * x).log() - (x * w).exp()):
+        compiled = engine.compile(function, backend=backend)
+        mean = functions.mean([function(x) for x in batch])
+        assert same(compiled.value_and_grad(batch)[0], mean.data)
+        assert all(same(mine, function(x).data) for mine, x in zip(compiled(batch), batch, strict=True))

@@ -96,7 +96,7 @@ class Run:
         self._take_in(numbers, inputs, token)
         self._quietly(self._compute)
         output = self.calls.scope[self._output]
-        value = output.item() if len(output) == 1 else float(np.dot(self._ones, output)) / len(output)
+        value = output.item() if len(output) == 1 else float(self._quietly(np.dot, self._ones, output)) / len(output)
         return value, self._gradient.copy() if copy else self._gradient
 
 
@@ -107,15 +107,15 @@ def _copying(array: Array) -> Callable[[Array], None]:
     return copy
 
 
-def _quiet_caller() -> Callable[[Callable[[], None]], Any]:
+def _quiet_caller() -> Callable[..., Any]:
     """What calls a function so that NumPy warns of nothing: answers are those of IEEE 754."""
     if np.lib.NumpyVersion(np.__version__) >= "2.0.0":  # since then what NumPy warns of is part of a context
         context = copy_context()
         context.run(np.seterr, all="ignore")
         return context.run
 
-    def call(function: Callable[[], None]) -> None:
+    def call(function: Callable[..., Any], *arguments: Any) -> Any:
         with np.errstate(all="ignore"):
-            function()
+            return function(*arguments)
 
     return call

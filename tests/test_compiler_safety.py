@@ -379,3 +379,15 @@ def test_a_recorded_graph_is_not_kept() -> None:
     compiled = engine.compile(lambda x: [(w * x).sin(), x.exp()])
     compiled([1.0, 2.0])
     assert count() == before
+
+
+def test_a_later_batch_may_be_wrong_too() -> None:
+    compiled = engine.compile(lambda x: x[0] + x[1], backend="numpy")
+    assert compiled([[1, 2], [3, 4]]).tolist() == [3.0, 7.0]
+    with pytest.raises(ValueError, match="got 1 of them"):
+        compiled([[1.0, 2.0], [3.0]])
+
+
+def test_without_numpy_its_generators_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "numpy.random")
+    assert engine.compile(lambda x: W * x, backend="python")([1.0]) == [2.0]

@@ -11,6 +11,7 @@ import sys
 from contextlib import contextmanager
 from itertools import repeat
 from math import prod
+from random import getstate
 
 from engine import functions
 from engine.compiler.batches import Tree, flat_grid, shape_of
@@ -184,9 +185,7 @@ def collector_paused() -> Iterator[None]:
 
 def _random_states() -> list[object]:
     """Of Python's and NumPy's own generators, if they are in use at all."""
-    states: list[object] = []
-    if "random" in sys.modules:
-        states.append(sys.modules["random"].getstate())
+    states: list[object] = [getstate()]
     if "numpy.random" in sys.modules:
         kind, key, *rest = sys.modules["numpy.random"].get_state()
         states.append((kind, key.tobytes(), rest))

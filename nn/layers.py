@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable, Sequence
 from random import Random
+from typing import Any
 
 from engine import Value
 from engine.functions import dot
@@ -13,8 +13,7 @@ from nn import activations, initializers
 from nn.activations import Activation
 from nn.initializers import Initializer
 from nn.module import Module
-
-Number = Value | float
+from nn.nested import Number, name_of, positive, who
 
 
 class Neuron(Module):
@@ -47,7 +46,7 @@ class Neuron(Module):
         seed: int | None = None,
         fan_out: int = 1,
     ) -> None:
-        size = _positive(inputs, "inputs")
+        size = positive(inputs, "inputs")
         draw, source = initializers.find(initializer), initializers.random_generator(generator, seed)
         # a tuple: the same object in every graph, so a walk looks through it once
         self.weight = tuple([Value(draw(source, size, fan_out)) for _ in range(size)])
@@ -63,7 +62,7 @@ class Neuron(Module):
         return self.activation(total if self.bias is None else total + self.bias)
 
     def __repr__(self) -> str:
-        return f"Neuron({len(self.weight)} inputs, {_name(self.activation)})"
+        return f"Neuron({len(self.weight)} inputs, {name_of(self.activation)})"
 
 
 class Layer(Module):
@@ -87,9 +86,9 @@ class Layer(Module):
         generator: Random | None = None,
         seed: int | None = None,
     ) -> None:
-        width = _positive(outputs, "outputs")
+        width = positive(outputs, "outputs")
         source = initializers.random_generator(generator, seed)
-        self.inputs = _positive(inputs, "inputs")
+        self.inputs = positive(inputs, "inputs")
         self.neurons = [
             Neuron(inputs, activation, bias=bias, initializer=initializer, generator=source, fan_out=width)
             for _ in range(width)
@@ -99,8 +98,21 @@ class Layer(Module):
         checked = _checked(self, inputs, self.inputs)
         return [neuron.respond(checked) for neuron in self.neurons]
 
+    def tensors(self) -> dict[str, Any]:
+        """A matrix with a row for each neuron, and a vector of biases."""
+        biases = [neuron.bias for neuron in self.neurons if neuron.bias is not None]
+        return {"weight": [neuron.weight for neuron in self.neurons]} | ({"bias": biases} if biases else {})
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        return (self.inputs,)
+
     def __repr__(self) -> str:
-        return f"Layer({self.inputs} -> {len(self.neurons)}, {_name(self.neurons[0].activation)})"
+        return f"Layer({self.inputs} -> {len(self.neurons)}, {name_of(self.neurons[0].activation)})"
+
+
+Dense = Layer
+"""What Keras calls a layer of neurons."""
 
 
 class MLP(Module):
@@ -150,15 +162,19 @@ class MLP(Module):
             outputs = layer(outputs)
         return list(outputs)  # type: ignore[arg-type]  # a layer's outputs are Values
 
+    def forward_batch(self, examples: Sequence[Any]) -> list[Any]:
+        outputs = list(examples)
+        for layer in self.layers:
+            outputs = layer.forward_batch(outputs)
+        return outputs
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        return self.layers[0].input_shape
+
     def __repr__(self) -> str:
-        steps = [f"{len(layer.neurons)} {_name(layer.neurons[0].activation)}" for layer in self.layers]
+        steps = [f"{len(layer.neurons)} {name_of(layer.neurons[0].activation)}" for layer in self.layers]
         return f"MLP({' -> '.join([str(self.layers[0].inputs), *steps])}, {len(self.parameters())} parameters)"
-
-
-def _positive(count: int, what: str) -> int:
-    if isinstance(count, bool) or not hasattr(count, "__index__") or operator.index(count) < 1:
-        raise ValueError(f"{what} must be a positive whole number; got {count!r}; use 1 or more")
-    return operator.index(count)
 
 
 def _checked(module: Module, inputs: Iterable[Number], expected: int) -> tuple[Value, ...]:
@@ -166,20 +182,12 @@ def _checked(module: Module, inputs: Iterable[Number], expected: int) -> tuple[V
     try:
         iterator = iter(inputs)
     except TypeError:
-        who = _who(module)
-        raise TypeError(f"{who} takes a list of {expected} numbers; got {inputs!r}; put it in a list") from None
+        taker = who(module)
+        raise TypeError(f"{taker} takes a list of {expected} numbers; got {inputs!r}; put it in a list") from None
     things = list(iterator)
     if len(things) != expected:
-        who = _who(module)
         raise ValueError(
-            f"{who} takes {expected} numbers; got {len(things)}; match the list to the layer, or the layer to it"
+            f"{who(module)} takes {expected} numbers; got {len(things)}; match the list to the layer, or the layer "
+            "to it"
         )
     return tuple([operand(thing) for thing in things])
-
-
-def _who(module: Module) -> str:
-    return f"{module.path} {module!r}" if module.path else repr(module)
-
-
-def _name(function: Activation) -> str:
-    return getattr(function, "__name__", repr(function))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from engine import Value
@@ -10,10 +10,14 @@ from engine.ops import LEAF
 
 
 class _Named(type):
-    """Names a module's parameters when it has been built; of nested modules the outermost is built last, and wins."""
+    """Names a module's parameters when it has been built; of nested modules the outermost is built last, and wins.
+
+    The module remembers what it was built with, for files.
+    """
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         module = super().__call__(*args, **kwargs)
+        module.built_with = args, kwargs
         module.name_parameters()
         return module
 
@@ -34,10 +38,26 @@ class Module(metaclass=_Named):
     (7.0, ['slope', 'offset'], 'slope')
     """
 
+    # a slot, and so not in vars(): what is only an argument is no part of the module
+    __slots__ = ("__dict__", "__weakref__", "built_with")
+    built_with: tuple[tuple[Any, ...], dict[str, Any]]
+    """The arguments of the call that made it; files keep those of the library's own modules."""
+
     training = True
     """Whether layers that behave differently in training do so: see `train` and `eval`."""
     path = ""
     """The path to this module from the outermost one."""
+    buffers: tuple[str, ...] = ()
+    """Attributes with Values that belong to the model but are not trained, such as running means."""
+    couples_examples = False
+    """Whether in training an example's output depends on the others of its batch, as in batch normalisation."""
+    observed: Any = ()
+    """What it saw of a batch that was recorded, in nested lists of Values, when it couples examples."""
+
+    @property
+    def input_shape(self) -> tuple[int, ...] | None:
+        """The shape of an example, where the module's own sizes tell it."""
+        return None
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """What the module computes; subclasses define it."""
@@ -45,6 +65,13 @@ class Module(metaclass=_Named):
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         return self.forward(*inputs, **options)
+
+    def forward_batch(self, examples: Sequence[Any]) -> list[Any]:
+        """What the module computes for each example of a batch; modules that hand batches on define it."""
+        return [self.forward(example) for example in examples]
+
+    def observe(self, numbers: Sequence[Any]) -> None:
+        """Take note of a batch: the numbers of what was `observed`."""
 
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
         """Every parameter once, with the first path that leads to it."""
@@ -54,9 +81,48 @@ class Module(metaclass=_Named):
         """Every parameter once, in the order of attributes."""
         return [parameter for _, parameter in self.named_parameters()]
 
+    def named_buffers(self) -> Iterator[tuple[str, Value]]:
+        """Every Value that belongs to the model and is not trained, with its path."""
+        for path, module in self.named_modules():
+            for name in module.buffers:
+                kept = _walk(vars(module).get(name, ()), f"{path}.{name}" if path else name)
+                yield from ((inner, thing) for inner, thing in kept if isinstance(thing, Value))
+
     def named_modules(self) -> Iterator[tuple[str, Module]]:
         """This module and all inside it, each once, with paths."""
         return ((path, thing) for path, thing in _walk(self) if isinstance(thing, Module))
+
+    def tensors(self) -> dict[str, Any]:
+        """What files keep of this module: its attributes, unless it stacks them as other libraries do."""
+        return vars(self)
+
+    def named_tensors(self) -> Iterator[tuple[str, Any]]:
+        """Parameters and buffers as nested lists, the arrays that files and other libraries keep; each once, by path.
+
+        >>> from nn import Layer
+        >>> [(name, len(tensor)) for name, tensor in Layer(2, 3).named_tensors()]
+        [('weight', 3), ('bias', 3)]
+        """
+        seen: dict[int, Any] = {}  # with the things: the id of a list that is gone may be another's
+        pending: list[tuple[str, Any]] = [("", self)]
+        while pending:
+            path, thing = pending.pop()
+            prefix = f"{path}." if path else ""
+            if id(thing) in seen:
+                continue
+            seen[id(thing)] = thing
+            if isinstance(thing, Module):
+                pending += [(prefix + name, part) for name, part in reversed(thing.tensors().items())]
+            elif _is_tensor(thing):
+                first = _first(thing)
+                if id(first) not in seen or first is thing:
+                    seen[id(first)] = first
+                    yield path, thing
+            elif _is_array(thing):
+                pending.append((path, thing.tolist()))
+            elif isinstance(thing, (list, tuple, dict)):
+                items = thing.items() if isinstance(thing, dict) else enumerate(thing)
+                pending += [(f"{prefix}{key}", part) for key, part in reversed(list(items))]
 
     def name_parameters(self) -> None:
         """Label every parameter, and name every module inside, by its path from here."""
@@ -81,14 +147,55 @@ class Module(metaclass=_Named):
         """Switch this module and all inside it to evaluation; returns itself."""
         return self.train(False)
 
+    def summary(self, example: Any = None) -> str:
+        """A table of the layers, their outputs' shapes and how many parameters they have.
+
+        Args:
+            example: what the module is called with to see the shapes; for a network whose first layer is dense,
+                zeros will do.
+
+        >>> from nn import MLP
+        >>> print(MLP(2, [16, 1], seed=0).summary())
+        MLP(2 -> 16 relu -> 1 linear, 65 parameters)
+        layer (type)      output shape  parameters
+        layers.0 (Layer)  (16,)                 48
+        layers.1 (Layer)  (1,)                  17
+        65 parameters
+        """
+        from nn.summary import summary
+
+        return summary(self, example)
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self.parameters())} parameters)"
 
 
-def _walk(root: Module) -> Iterator[tuple[str, Any]]:
-    """Modules and parameters below a module, and it, each once, with dotted paths, in the order of attributes."""
-    seen: set[int] = set()
-    pending: list[tuple[str, Any]] = [("", root)]
+def _is_tensor(thing: Any) -> bool:
+    """Whether it is a parameter, or nested lists of nothing but parameters, as many in each."""
+    return _shape(thing) is not None
+
+
+def _shape(thing: Any) -> tuple[int, ...] | None:
+    if isinstance(thing, Value):
+        return () if thing.op is LEAF else None
+    shapes = set(map(_shape, thing)) if isinstance(thing, (list, tuple)) else set()
+    shape = shapes.pop() if len(shapes) == 1 else None
+    return None if shape is None else (len(thing), *shape)
+
+
+def _is_array(thing: Any) -> bool:
+    """Whether it is NumPy's array of Values, or of other objects."""
+    return hasattr(thing, "dtype") and thing.dtype == object and bool(thing.shape)
+
+
+def _first(tensor: Any) -> Any:
+    return tensor if isinstance(tensor, Value) else _first(tensor[0])
+
+
+def _walk(root: Any, at: str = "") -> Iterator[tuple[str, Any]]:
+    """Modules and parameters below something, and it, each once, with dotted paths, in the order of attributes."""
+    seen: dict[int, Any] = {}  # with the things, as above
+    pending: list[tuple[str, Any]] = [(at, root)]
     items: Iterable[tuple[Any, Any]]
     while pending:
         path, thing = pending.pop()
@@ -96,19 +203,19 @@ def _walk(root: Module) -> Iterator[tuple[str, Any]]:
             continue
         if isinstance(thing, Value):
             if thing.op is LEAF:
-                seen.add(id(thing))
+                seen[id(thing)] = thing
                 yield path, thing
             continue
         if isinstance(thing, Module):
             yield path, thing
-            items = vars(thing).items()
+            items = [(name, part) for name, part in vars(thing).items() if name not in thing.buffers]
         elif isinstance(thing, dict):
             items = thing.items()
         elif isinstance(thing, (list, tuple)):
             items = enumerate(thing)
-        elif hasattr(thing, "dtype") and thing.dtype == object and thing.shape:  # NumPy's array of Values
+        elif _is_array(thing):
             items = enumerate(thing.tolist())
         else:
             continue
-        seen.add(id(thing))
+        seen[id(thing)] = thing
         pending += [(f"{path}.{key}" if path else str(key), item) for key, item in reversed(list(items))]

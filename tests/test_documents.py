@@ -43,7 +43,12 @@ def test_public_names() -> None:
         "differentiate", "drawing_from", "enable_grad", "functions", "grad", "hessian", "hvp", "jacobian", "jvp",
         "label", "no_grad", "random_input", "record_source", "value_and_grad", "vjp",
     }  # fmt: skip
-    assert set(nn.__all__) == {"MLP", "SGD", "Layer", "Module", "Neuron", "initializers", "mse"}
+    assert set(nn.__all__) == {
+        "MLP", "SGD", "Activation", "AvgPool2D", "BatchNorm", "CausalSelfAttention", "Cell", "Conv2D", "Dense",
+        "Dropout", "Embedding", "Flatten", "GRUCell", "LSTMCell", "Lambda", "Layer", "LayerNorm", "MaxPool2D",
+        "Module", "Neuron", "PositionEmbedding", "RMSNorm", "RNNCell", "Recurrent", "Residual", "Sequential",
+        "TimeDistributed", "TransformerBlock", "initializers", "mse",
+    }  # fmt: skip
     assert set(viz.__all__) == {"Diagram", "Page", "card", "debug", "draw", "page", "plots", "steps", "tree"}
     for module in (engine, nn, viz):
         assert all(hasattr(module, name) for name in module.__all__)

@@ -216,6 +216,19 @@ def test_arrays_of_values_are_parameters() -> None:
     assert nn.SGD(np.float32(0.5)).learning_rate == 0.5  # type: ignore[arg-type]
 
 
+def test_temporary_lists_hide_nothing() -> None:
+    """What is made on the way and thrown away may leave its address to the next: nothing may be taken for seen."""
+
+    class Arrays(nn.Module):
+        def __init__(self) -> None:
+            for i in range(20):
+                setattr(self, f"w{i}", np.array([[Value(1.0), Value(2.0)] for _ in range(5)], dtype=object))
+
+    assert len(Arrays().parameters()) == 200
+    assert [name for name, _ in Arrays().named_tensors()] == [f"w{i}" for i in range(20)]
+    assert len([name for name, _ in nn.MLP(2, [3] * 12, seed=0).named_tensors()]) == 24
+
+
 def test_an_error_inside_the_users_generator_stays_itself() -> None:
     with pytest.raises(TypeError, match="unsupported operand"):
         nn.Neuron(1, seed=0)(1 + "a" for _ in range(1))  # type: ignore[operator]

@@ -9,22 +9,40 @@
 True
 """
 
-from nn import initializers
+from nn import initializers, losses, metrics, schedules
 from nn.attention import CausalSelfAttention, TransformerBlock
+from nn.clipping import clip_by_norm, clip_by_value
 from nn.containers import Residual, Sequential, TimeDistributed
 from nn.convolution import AvgPool2D, Conv2D, MaxPool2D
 from nn.embedding import Embedding, PositionEmbedding
 from nn.layers import MLP, Dense, Layer, Neuron
-from nn.losses import mse
+from nn.losses import (
+    binary_crossentropy,
+    categorical_crossentropy,
+    hinge,
+    huber,
+    kl_divergence,
+    l1,
+    l2,
+    mae,
+    mse,
+    sparse_categorical_crossentropy,
+    squared_hinge,
+)
 from nn.module import Module
 from nn.normalization import BatchNorm, LayerNorm, RMSNorm
-from nn.optimizers import SGD
+from nn.optimizer import Optimizer
+from nn.optimizers import SGD, Adagrad, Adam, AdamW, RMSprop
 from nn.recurrent import Cell, GRUCell, LSTMCell, Recurrent, RNNCell
+from nn.schedules import Constant, CosineDecay, ExponentialDecay, LinearWarmup, ReduceOnPlateau, StepDecay
 from nn.stateless import Activation, Dropout, Flatten, Lambda
 
 __all__ = [
-    "MLP", "SGD", "Activation", "AvgPool2D", "BatchNorm", "CausalSelfAttention", "Cell", "Conv2D", "Dense", "Dropout",
-    "Embedding", "Flatten", "GRUCell", "LSTMCell", "Lambda", "Layer", "LayerNorm", "MaxPool2D", "Module", "Neuron",
-    "PositionEmbedding", "RMSNorm", "RNNCell", "Recurrent", "Residual", "Sequential", "TimeDistributed",
-    "TransformerBlock", "initializers", "mse",
+    "MLP", "SGD", "Activation", "Adagrad", "Adam", "AdamW", "AvgPool2D", "BatchNorm", "CausalSelfAttention", "Cell",
+    "Constant", "Conv2D", "CosineDecay", "Dense", "Dropout", "Embedding", "ExponentialDecay", "Flatten", "GRUCell",
+    "LSTMCell", "Lambda", "Layer", "LayerNorm", "LinearWarmup", "MaxPool2D", "Module", "Neuron", "Optimizer",
+    "PositionEmbedding", "RMSNorm", "RMSprop", "RNNCell", "Recurrent", "ReduceOnPlateau", "Residual", "Sequential",
+    "StepDecay", "TimeDistributed", "TransformerBlock", "binary_crossentropy", "categorical_crossentropy",
+    "clip_by_norm", "clip_by_value", "hinge", "huber", "initializers", "kl_divergence", "l1", "l2", "losses", "mae",
+    "metrics", "mse", "schedules", "sparse_categorical_crossentropy", "squared_hinge",
 ]  # fmt: skip

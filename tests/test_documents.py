@@ -44,10 +44,14 @@ def test_public_names() -> None:
         "label", "no_grad", "random_input", "record_source", "value_and_grad", "vjp",
     }  # fmt: skip
     assert set(nn.__all__) == {
-        "MLP", "SGD", "Activation", "AvgPool2D", "BatchNorm", "CausalSelfAttention", "Cell", "Conv2D", "Dense",
-        "Dropout", "Embedding", "Flatten", "GRUCell", "LSTMCell", "Lambda", "Layer", "LayerNorm", "MaxPool2D",
-        "Module", "Neuron", "PositionEmbedding", "RMSNorm", "RNNCell", "Recurrent", "Residual", "Sequential",
-        "TimeDistributed", "TransformerBlock", "initializers", "mse",
+        "MLP", "SGD", "Activation", "Adagrad", "Adam", "AdamW", "AvgPool2D", "BatchNorm", "CausalSelfAttention",
+        "Cell", "Constant", "Conv2D", "CosineDecay", "Dense", "Dropout", "Embedding", "ExponentialDecay", "Flatten",
+        "GRUCell", "LSTMCell", "Lambda", "Layer", "LayerNorm", "LinearWarmup", "MaxPool2D", "Module", "Neuron",
+        "Optimizer", "PositionEmbedding", "RMSNorm", "RMSprop", "RNNCell", "Recurrent", "ReduceOnPlateau", "Residual",
+        "Sequential", "StepDecay", "TimeDistributed", "TransformerBlock", "binary_crossentropy",
+        "categorical_crossentropy", "clip_by_norm", "clip_by_value", "hinge", "huber", "initializers",
+        "kl_divergence", "l1", "l2", "losses", "mae", "metrics", "mse", "schedules",
+        "sparse_categorical_crossentropy", "squared_hinge",
     }  # fmt: skip
     assert set(viz.__all__) == {"Diagram", "Page", "card", "debug", "draw", "page", "plots", "steps", "tree"}
     for module in (engine, nn, viz):

@@ -12,14 +12,17 @@ True
 from nn import initializers, losses, metrics, schedules
 from nn.attention import CausalSelfAttention, TransformerBlock
 from nn.augmentation import augment
+from nn.callbacks import Callback, Checkpoint, EarlyStopping, StopWhen
 from nn.clipping import clip_by_norm, clip_by_value
 from nn.containers import Residual, Sequential, TimeDistributed
 from nn.convolution import AvgPool2D, Conv2D, MaxPool2D
 from nn.data import Alphabet, Standardizer, batches, one_hot, split
 from nn.datasets import circles, digits, element_names, mnist, moons, spirals, xor
 from nn.embedding import Embedding, PositionEmbedding
+from nn.evaluation import evaluate, predict
 from nn.exporting import export_onnx, to_torch_state_dict
 from nn.files import load, save
+from nn.history import History
 from nn.idx import read_idx
 from nn.layers import MLP, Dense, Layer, Neuron
 from nn.losses import (
@@ -42,15 +45,17 @@ from nn.optimizers import SGD, Adagrad, Adam, AdamW, RMSprop
 from nn.recurrent import Cell, GRUCell, LSTMCell, Recurrent, RNNCell
 from nn.schedules import Constant, CosineDecay, ExponentialDecay, LinearWarmup, ReduceOnPlateau, StepDecay
 from nn.stateless import Activation, Dropout, Flatten, Lambda
+from nn.training import Training, fit
 
 __all__ = [
-    "MLP", "SGD", "Activation", "Adagrad", "Adam", "AdamW", "Alphabet", "AvgPool2D", "BatchNorm",
-    "CausalSelfAttention", "Cell", "Constant", "Conv2D", "CosineDecay", "Dense", "Dropout", "Embedding",
-    "ExponentialDecay", "Flatten", "GRUCell", "LSTMCell", "Lambda", "Layer", "LayerNorm", "LinearWarmup", "MaxPool2D",
-    "Module", "Neuron", "Optimizer", "PositionEmbedding", "RMSNorm", "RMSprop", "RNNCell", "Recurrent",
-    "ReduceOnPlateau", "Residual", "Sequential", "Standardizer", "StepDecay", "TimeDistributed", "TransformerBlock",
-    "augment", "batches", "binary_crossentropy", "categorical_crossentropy", "circles", "clip_by_norm",
-    "clip_by_value", "digits", "element_names", "export_onnx", "hinge", "huber", "initializers", "kl_divergence",
-    "l1", "l2", "load", "losses", "mae", "metrics", "mnist", "moons", "mse", "one_hot", "read_idx", "save",
-    "schedules", "sparse_categorical_crossentropy", "spirals", "split", "squared_hinge", "to_torch_state_dict", "xor",
+    "MLP", "SGD", "Activation", "Adagrad", "Adam", "AdamW", "Alphabet", "AvgPool2D", "BatchNorm", "Callback",
+    "CausalSelfAttention", "Cell", "Checkpoint", "Constant", "Conv2D", "CosineDecay", "Dense", "Dropout",
+    "EarlyStopping", "Embedding", "ExponentialDecay", "Flatten", "GRUCell", "History", "LSTMCell", "Lambda", "Layer",
+    "LayerNorm", "LinearWarmup", "MaxPool2D", "Module", "Neuron", "Optimizer", "PositionEmbedding", "RMSNorm",
+    "RMSprop", "RNNCell", "Recurrent", "ReduceOnPlateau", "Residual", "Sequential", "Standardizer", "StepDecay",
+    "StopWhen", "TimeDistributed", "Training", "TransformerBlock", "augment", "batches", "binary_crossentropy",
+    "categorical_crossentropy", "circles", "clip_by_norm", "clip_by_value", "digits", "element_names", "evaluate",
+    "export_onnx", "fit", "hinge", "huber", "initializers", "kl_divergence", "l1", "l2", "load", "losses", "mae",
+    "metrics", "mnist", "moons", "mse", "one_hot", "predict", "read_idx", "save", "schedules",
+    "sparse_categorical_crossentropy", "spirals", "split", "squared_hinge", "to_torch_state_dict", "xor",
 ]  # fmt: skip

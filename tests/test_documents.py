@@ -44,16 +44,17 @@ def test_public_names() -> None:
         "label", "no_grad", "random_input", "record_source", "value_and_grad", "vjp",
     }  # fmt: skip
     assert set(nn.__all__) == {
-        "MLP", "SGD", "Activation", "Adagrad", "Adam", "AdamW", "Alphabet", "AvgPool2D", "BatchNorm",
-        "CausalSelfAttention", "Cell", "Constant", "Conv2D", "CosineDecay", "Dense", "Dropout", "Embedding",
-        "ExponentialDecay", "Flatten", "GRUCell", "LSTMCell", "Lambda", "Layer", "LayerNorm", "LinearWarmup",
-        "MaxPool2D", "Module", "Neuron", "Optimizer", "PositionEmbedding", "RMSNorm", "RMSprop", "RNNCell",
-        "Recurrent", "ReduceOnPlateau", "Residual", "Sequential", "Standardizer", "StepDecay", "TimeDistributed",
-        "TransformerBlock", "augment", "batches", "binary_crossentropy", "categorical_crossentropy", "circles",
-        "clip_by_norm", "clip_by_value", "digits", "element_names", "export_onnx", "hinge", "huber", "initializers",
-        "kl_divergence", "l1", "l2", "load", "losses", "mae", "metrics", "mnist", "moons", "mse", "one_hot",
-        "read_idx", "save", "schedules", "sparse_categorical_crossentropy", "spirals", "split", "squared_hinge",
-        "to_torch_state_dict", "xor",
+        "MLP", "SGD", "Activation", "Adagrad", "Adam", "AdamW", "Alphabet", "AvgPool2D", "BatchNorm", "Callback",
+        "CausalSelfAttention", "Cell", "Checkpoint", "Constant", "Conv2D", "CosineDecay", "Dense", "Dropout",
+        "EarlyStopping", "Embedding", "ExponentialDecay", "Flatten", "GRUCell", "History", "LSTMCell", "Lambda",
+        "Layer", "LayerNorm", "LinearWarmup", "MaxPool2D", "Module", "Neuron", "Optimizer", "PositionEmbedding",
+        "RMSNorm", "RMSprop", "RNNCell", "Recurrent", "ReduceOnPlateau", "Residual", "Sequential", "Standardizer",
+        "StepDecay", "StopWhen", "TimeDistributed", "Training", "TransformerBlock", "augment", "batches",
+        "binary_crossentropy", "categorical_crossentropy", "circles", "clip_by_norm", "clip_by_value", "digits",
+        "element_names", "evaluate", "export_onnx", "fit", "hinge", "huber", "initializers", "kl_divergence", "l1",
+        "l2", "load", "losses", "mae", "metrics", "mnist", "moons", "mse", "one_hot", "predict", "read_idx", "save",
+        "schedules", "sparse_categorical_crossentropy", "spirals", "split", "squared_hinge", "to_torch_state_dict",
+        "xor",
     }  # fmt: skip
     assert set(viz.__all__) == {"Diagram", "Page", "card", "debug", "draw", "page", "plots", "steps", "tree"}
     for module in (engine, nn, viz):

@@ -1,0 +1,389 @@
+"""`nn.fit` and its like: compiled training equals eager training, resumed training equals uninterrupted training."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nn
+from engine import Value
+
+XS, YS = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [[0.0], [1.0], [1.0], [0.0]]
+
+
+def blobs(count: int = 23) -> tuple[Any, Any]:
+    """Points about three centres, and which one."""
+    chance = np.random.default_rng(0)
+    labels = chance.integers(0, 3, count)
+    return chance.normal(size=(count, 2)) + 2.0 * np.eye(3)[labels][:, :2], labels
+
+
+MODELS: dict[str, Callable[[], nn.Module]] = {
+    "perceptron": lambda: nn.MLP(2, [5, 3], "tanh", seed=0),
+    "dropout": lambda: nn.Sequential([nn.Dense(2, 6, "relu", seed=0), nn.Dropout(0.4), nn.Dense(6, 3, seed=1)]),
+    # no bias before a batch norm: it has no slope, and Adam would make steps of the noise
+    "batch norm": lambda: nn.Sequential(
+        [nn.Dense(2, 6, bias=False, seed=0), nn.BatchNorm(6), "relu", nn.Dense(6, 3, seed=1)]
+    ),
+    "both": lambda: nn.Sequential(
+        [nn.Dense(2, 6, bias=False, seed=0), nn.BatchNorm(6), nn.Dropout(0.2), nn.Dense(6, 3, seed=1)]
+    ),
+}
+OPTIMIZERS: dict[str, Callable[[], nn.Optimizer]] = {
+    "sgd": lambda: nn.SGD(0.1, momentum=0.9, weight_decay=0.01),
+    "adam": lambda: nn.Adam(0.01, clip_norm=1.0),
+}
+
+
+def trained(model: nn.Module, **options: Any) -> nn.History:
+    x, y = blobs()
+    settings: dict[str, Any] = {
+        "loss": "sparse_categorical_crossentropy", "optimizer": OPTIMIZERS["adam"](), "epochs": 4, "batch_size": 5,
+        "metrics": ["accuracy"], "validation_data": blobs(7), "seed": 3,
+    }  # fmt: skip
+    return nn.fit(model, x, y, **settings | options)
+
+
+def numbers(model: nn.Module) -> list[float]:
+    return [p.data for p in model.parameters()] + [b.data for _, b in model.named_buffers()]
+
+
+@pytest.mark.parametrize("backend", ["numpy", "python"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("name", MODELS)
+def test_compiled_training_is_eager_training(name: str, optimizer: str, backend: str) -> None:
+    """Step for step, with a short last batch, the same random numbers, and penalties."""
+    one, other = MODELS[name](), MODELS[name]()
+    options = {"penalty": partial(nn.l2, strength=1e-3)}
+    eager = trained(one, compile=False, optimizer=OPTIMIZERS[optimizer](), **options)
+    compiled = trained(other, backend=backend, optimizer=OPTIMIZERS[optimizer](), **options)
+    np.testing.assert_allclose(numbers(other), numbers(one), rtol=1e-10, atol=1e-12)
+    assert eager.history.keys() == compiled.history.keys() == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    for key in eager:
+        np.testing.assert_allclose(compiled[key], eager[key], rtol=1e-10)
+    assert all(type(p) is Value for p in other.parameters())
+    assert eager["loss"][-1] < eager["loss"][0]
+
+
+def test_what_is_random_follows_from_the_seed() -> None:
+    runs = [trained(MODELS["dropout"](), seed=seed)["loss"] for seed in (1, 1, 2)]
+    assert runs[0] == runs[1] != runs[2]
+    again = [trained(MODELS["dropout"](), seed=None)["loss"] for _ in range(2)]
+    assert again[0] != again[1]
+
+
+def test_a_hand_written_loop_is_fit() -> None:
+    """Forward, loss, backward, step, zero_grad: eagerly and compiled."""
+    import engine
+
+    x, y = blobs()
+    models = [MODELS["perceptron"]() for _ in range(3)]
+    loss = nn.losses.find("sparse_categorical_crossentropy")
+    trained(models[0], epochs=2)
+    compiled = engine.compile(lambda x, y: loss(models[2](x), y))
+    for model in models[1:]:
+        optimizer = OPTIMIZERS["adam"]()
+        for epoch in range(2):
+            for xs, ys in nn.batches(x, y, 5, Random(f"3: order of epoch {epoch}")):
+                model.zero_grad()
+                if model is models[1]:
+                    nn.losses.find("sparse_categorical_crossentropy")([model(row) for row in xs], ys).backward()
+                else:
+                    compiled.backward(xs, ys)
+                optimizer.step(model.parameters())
+    for model in models[1:]:
+        np.testing.assert_allclose(numbers(model), numbers(models[0]), rtol=1e-10)
+
+
+def test_an_optimizer_goes_on_where_it_was() -> None:
+    """Twice two epochs with one optimizer are four, whatever computes them."""
+    whole, optimizer = MODELS["perceptron"](), OPTIMIZERS["adam"]()
+    trained(whole, shuffle=False)
+    parted = MODELS["perceptron"]()
+    trained(parted, optimizer=optimizer, shuffle=False, epochs=2)
+    trained(parted, optimizer=optimizer, shuffle=False, epochs=2, compile=False)
+    np.testing.assert_allclose(numbers(parted), numbers(whole), rtol=1e-10)
+    assert optimizer.iterations == 20
+
+
+class Halves(nn.Module):
+    """A model with a parameter that nothing uses."""
+
+    def __init__(self) -> None:
+        self.idle, self.slope = Value(3.0), Value(1.0)
+
+    def forward(self, x: Any) -> Value:
+        return self.slope * x
+
+
+@pytest.mark.parametrize("compile", [True, False])
+def test_parameters_that_nothing_uses_stay(compile: bool) -> None:
+    model, optimizer = Halves(), nn.SGD(0.1, momentum=0.9, weight_decay=0.5)
+    nn.fit(model, [1.0, 2.0], [2.0, 4.0], optimizer=optimizer, compile=compile, epochs=2, seed=0)
+    assert model.idle.data == 3.0 != model.slope.data
+    assert optimizer.state_dict()["velocity"][0] == 0.0 != optimizer.state_dict()["velocity"][1]
+
+
+def test_foreign_values_are_refused() -> None:
+    outside = Value(2.0)
+    with pytest.raises(ValueError, match="training moves the model's parameters alone; got .*2.0.*; make it"):
+        nn.fit(Halves(), [1.0], [2.0], loss=lambda output, target: (output * outside - target).square())
+
+
+def test_one_number_in_and_out() -> None:
+    model = Halves()
+    history = nn.fit(model, np.arange(8.0), 2 * np.arange(8.0), optimizer=nn.SGD(0.01), epochs=60, seed=0)
+    assert model.slope.data == pytest.approx(2.0)
+    assert history["loss"][-1] < 1e-9
+    np.testing.assert_allclose(nn.predict(model, np.arange(8.0)), 2 * np.arange(8.0))
+    assert nn.predict(model, [1.0, 2.0]) == [model.slope.data, 2 * model.slope.data]
+    assert isinstance(nn.predict(model, np.arange(2.0)), np.ndarray)
+
+
+def test_evaluation_leaves_modes_and_sees_new_numbers() -> None:
+    model = MODELS["both"]()
+    trained(model)
+    assert model.training
+    x, y = blobs(9)
+    assert model.layers[0].training  # type: ignore[attr-defined]
+    found = [
+        nn.evaluate(model, x, y, loss="sparse_categorical_crossentropy", metrics=["accuracy"], compile=compile)
+        for compile in (True, False)
+    ]
+    assert found[0] == pytest.approx(found[1], rel=1e-12)
+    np.testing.assert_allclose(nn.predict(model, x), nn.predict(model, x, compile=False), rtol=1e-12)
+    model.eval()
+    nn.predict(model, x)
+    assert not model.training
+
+
+# --- stopping
+
+
+def test_stop_when_it_is_good_enough() -> None:
+    history = trained(MODELS["perceptron"](), epochs=500, callbacks=[nn.StopWhen("loss", below=0.3)])
+    assert history["loss"][-1] < 0.3 <= history["loss"][-2]
+    assert history.stopped == f"loss is below 0.3 after epoch {history.epochs}"
+    history = trained(MODELS["perceptron"](), epochs=500, callbacks=[nn.StopWhen("accuracy", above=0.8)])
+    assert history["accuracy"][-1] > 0.8
+    with pytest.raises(ValueError, match="a criterion has one side; got below=None, above=None; give one"):
+        nn.StopWhen("loss")
+
+
+@pytest.mark.parametrize("monitor", ["val_loss", "val_accuracy"])
+def test_early_stopping_goes_back_to_the_best(monitor: str) -> None:
+    model, kept = MODELS["perceptron"](), []
+    stopping = nn.EarlyStopping(monitor, patience=3)
+    history = trained(
+        model, epochs=300, optimizer=nn.Adam(0.2), callbacks=[stopping, lambda training: kept.append(numbers(model))]
+    )
+    sign = -1.0 if monitor == "val_accuracy" else 1.0
+    scores = [sign * score for score in history[monitor]]
+    best = scores.index(min(scores))
+    assert history.epochs == best + 1 + 3
+    assert history.stopped == f"{monitor} has not improved since epoch {best + 1}"
+    assert numbers(model) == kept[best]
+
+
+def test_a_plateau_lowers_the_rate() -> None:
+    rate = nn.ReduceOnPlateau(0.1, factor=0.5, patience=0)
+    seen: list[float] = []
+    trained(
+        MODELS["perceptron"](), epochs=12, optimizer=nn.SGD(rate), callbacks=[lambda t: seen.append(t.optimizer.rate)]
+    )
+    assert seen[0] == 0.1 > seen[-1]
+
+
+@pytest.mark.parametrize("compile", [True, False])
+def test_ctrl_c_keeps_the_best(compile: bool) -> None:
+    model, kept = MODELS["both"](), []
+
+    def interrupt(training: nn.Training) -> None:
+        kept.append(numbers(model))
+        if training.epoch == 6:
+            raise KeyboardInterrupt
+
+    history = trained(model, compile=compile, epochs=20, optimizer=nn.SGD(1.5), callbacks=[interrupt])
+    best = history["val_loss"].index(min(history["val_loss"]))
+    assert history.epochs == 6
+    assert f"the numbers after epoch {best + 1}, the best so far, were kept" in history.stopped
+    assert numbers(model) == kept[best]
+    assert all(type(p) is Value for p in model.parameters())
+
+
+@pytest.mark.parametrize("compile", [True, False])
+def test_nan_ends_training(compile: bool) -> None:
+    with pytest.warns(RuntimeWarning, match="the loss became nan in epoch .*, at step .*; lower the learning rate"):
+        history = nn.fit(
+            Halves(), [1e200, -1e200], [0.0, 1.0], optimizer=nn.SGD(1e10), epochs=50, batch_size=1, compile=compile
+        )
+    assert history.epochs < 5
+    assert "nan" in history.stopped
+
+
+def test_an_error_gives_the_numbers_back() -> None:
+    model = MODELS["perceptron"]()
+    with pytest.raises(ZeroDivisionError):
+        trained(model, callbacks=[lambda training: 1 / 0])
+    assert all(type(p) is Value for p in model.parameters())
+
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "loss": ({"loss": "mze"}, "no loss has this name; got 'mze'"),
+    "optimizer": ({"optimizer": "adamant"}, "no optimizer has this name; got 'adamant'"),
+    "optimizer class": ({"optimizer": nn.Adam}, "an optimizer is a name or an Optimizer; got <class"),
+    "metric": ({"metrics": ["acuracy"]}, "no metric has this name"),
+    "epochs": ({"epochs": 0}, "the number of epochs"),
+    "batch": ({"batch_size": 0}, "the size of a batch"),
+    "callback": ({"callbacks": [3]}, "a callback is a Callback or a function of the Training; got 3"),
+    "callback class": ({"callbacks": [nn.EarlyStopping]}, "a callback is .*; pass an object"),
+    "monitor": ({"callbacks": [nn.StopWhen("los", below=1)]}, "no such number was kept; got 'los'; there are loss"),
+}
+
+
+@pytest.mark.parametrize(("options", "message"), WRONG.values(), ids=WRONG)
+def test_wrong_options(options: dict[str, Any], message: str) -> None:
+    with pytest.raises((ValueError, TypeError, KeyError), match=message):
+        trained(MODELS["perceptron"](), **options)
+
+
+@pytest.mark.parametrize(("x", "y"), [([], []), ([[1.0, 2.0]], []), ([[1.0, 2.0]], [0, 1])])
+def test_wrong_data(x: Any, y: Any) -> None:
+    with pytest.raises(ValueError, match="example"):
+        nn.fit(MODELS["perceptron"](), x, y)
+
+
+def test_progress(capfd: pytest.CaptureFixture[str]) -> None:
+    trained(MODELS["perceptron"](), progress=True)
+    shown = capfd.readouterr().err
+    assert "epoch 4/4" in shown
+    assert "20/20" in shown
+    assert "val_accuracy=" in shown
+    trained(MODELS["perceptron"]())  # nobody looks at a terminal
+    assert capfd.readouterr() == ("", "")
+
+
+# --- checkpoints
+
+
+@pytest.mark.parametrize("backend", ["numpy", "python", None])
+@pytest.mark.parametrize("name", ["perceptron", "both"])
+def test_a_resumed_run_is_the_uninterrupted_one(name: str, backend: str | None, tmp_path: Path) -> None:
+    """Bit for bit: numbers, running statistics, history, optimizer and the patience of early stopping."""
+    options: dict[str, Any] = {"compile": False} if backend is None else {"backend": backend}
+    rate = partial(nn.ReduceOnPlateau, 0.1, factor=0.5, patience=0)
+    model, parted = MODELS[name](), MODELS[name]()
+    stopping = partial(nn.EarlyStopping, "val_accuracy", patience=4)
+    true = trained(model, epochs=9, optimizer=nn.Adam(rate()), callbacks=[stopping()], **options)
+
+    def interrupt(training: nn.Training) -> None:
+        if training.epoch == 3:
+            raise RuntimeError("the power is gone")
+
+    for stop in (interrupt, lambda training: None):
+        parted = MODELS[name]()
+        callbacks = [nn.Checkpoint(tmp_path / "run"), stopping(), stop]
+        try:
+            found = trained(parted, epochs=9, optimizer=nn.Adam(rate()), callbacks=callbacks, **options)
+        except RuntimeError:
+            continue
+    assert found.history == true.history
+    assert found.stopped == true.stopped
+    assert numbers(parted) == numbers(model)
+
+
+OTHER_RUNS: dict[str, tuple[Callable[[], nn.Module], dict[str, Any], str]] = {
+    "model": (lambda: nn.MLP(2, [6, 3], "tanh", seed=0), {}, "got model 'MLP.*5 tanh.*', this run has 'MLP.*6 tanh"),
+    "optimizer": (MODELS["perceptron"], {"optimizer": nn.SGD(0.1)}, "got optimizer 'Adam', this run has 'SGD'"),
+    "seed": (MODELS["perceptron"], {"seed": 4}, "got seed 3, this run has 4; train alike"),
+    "callbacks": (MODELS["perceptron"], {"more": [nn.EarlyStopping()]}, r"callbacks \['Checkpoint'\], this run has"),
+}
+
+
+@pytest.mark.parametrize(("make", "options", "message"), OTHER_RUNS.values(), ids=OTHER_RUNS)
+def test_checkpoints_of_other_runs(
+    make: Callable[[], nn.Module], options: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "run"
+    trained(MODELS["perceptron"](), callbacks=[nn.Checkpoint(path)])
+    model = make()
+    before = numbers(model)
+    callbacks = [nn.Checkpoint(path), *options.pop("more", [])]
+    with pytest.raises(ValueError, match=message):
+        trained(model, callbacks=callbacks, **options)
+    assert numbers(model) == before
+    trained(make(), callbacks=[nn.Checkpoint(path, resume=False)])
+
+
+def test_a_run_that_is_over_has_nothing_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    one, other = MODELS["perceptron"](), MODELS["perceptron"]()
+    first = trained(one, callbacks=[nn.Checkpoint(path)])
+    assert trained(other, callbacks=[nn.Checkpoint(path)]).history == first.history
+    assert numbers(one) == numbers(other)
+    assert trained(other, epochs=6, callbacks=[nn.Checkpoint(path)]).epochs == 6
+
+
+KILLS = int(os.environ.get("GLASSGRAD_KILLS", "8"))
+
+RUN = """
+import json, sys
+import nn
+from test_training import MODELS, numbers, trained
+model = MODELS["both"]()
+history = trained(model, epochs=int(sys.argv[2]), callbacks=[nn.Checkpoint(sys.argv[1])], backend="python")
+print(json.dumps([numbers(model), history.history]))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills processes")
+def test_killed_at_any_moment(tmp_path: Path) -> None:
+    """Also while a checkpoint is written: the newest complete one loads, and leads to the same numbers."""
+    path, epochs, chance = tmp_path / "run", "2000", random.Random(0)
+    here = Path(__file__).parent
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(here), str(here.parent)])}
+    command = [sys.executable, "-c", RUN, str(path), epochs]
+    kills = 0
+    while kills < KILLS:
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
+        moved = path.stat().st_mtime_ns if path.exists() else 0
+        while process.poll() is None and (path.stat().st_mtime_ns if path.exists() else 0) == moved:
+            time.sleep(0.001)
+        time.sleep(chance.uniform(0.0, 0.05))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        kills += 1
+    _, notes = nn.array_files.load_arrays(path)
+    assert 1 < notes["epoch"] < int(epochs)
+    goes_on = json.loads(
+        subprocess.run(
+            [*command[:-1], str(notes["epoch"] + 3)], env=environment, stdout=subprocess.PIPE, check=True
+        ).stdout
+    )
+    model = MODELS["both"]()
+    true = trained(model, epochs=notes["epoch"] + 3, backend="python")
+    assert goes_on == [numbers(model), true.history]
+
+
+def test_a_history_says_what_it_has() -> None:
+    history = nn.History({"loss": [1.0, 0.5]})
+    assert list(history) == ["loss"]
+    assert history.last == {"loss": 0.5}
+    history.stopped = "enough"
+    assert repr(history) == "History(2 epochs, loss 0.5; enough)"
+    with warnings.catch_warnings():
+        assert nn.History().epochs == 0

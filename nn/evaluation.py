@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from inspect import signature
 from typing import Any
 
 import engine
@@ -12,7 +13,7 @@ from nn import metrics as metrics_
 from nn.data import batches
 from nn.module import Module
 from nn.nested import mapped
-from nn.objective import rows
+from nn.objective import fitted, rows
 
 _FEW = 4  # examples that are computed before a program for them would be made
 _BATCH = 1024
@@ -79,10 +80,10 @@ class Evaluation:
     ) -> None:
         def of_example(x: Any, y: Any) -> tuple[Any, Any]:
             outputs = model(x)
-            return loss(outputs, y), outputs
+            return fitted(loss)(outputs, y), outputs
 
         self._outputs = Outputs(model, of_example, options)
-        self._averages = Averages(metrics)
+        self._averages = Averages(metrics, loss)
 
     def __call__(self, x: Any, y: Any) -> dict[str, float]:
         self._averages.reset()
@@ -94,10 +95,14 @@ class Evaluation:
 
 
 class Averages:
-    """The mean loss and the metrics over the batches since `reset`."""
+    """The mean loss and the metrics over the batches since `reset`; with the loss from logits, metrics of logits."""
 
-    def __init__(self, metrics: Sequence[Any]) -> None:
-        self._metrics = {found.counts.__name__: found.running() for found in map(metrics_.find, metrics)}
+    def __init__(self, metrics: Sequence[Any], loss: losses.Loss) -> None:
+        self._metrics = {}
+        for found in map(metrics_.find, metrics):
+            # a number is a logit there, and 0 lies between the classes
+            logits = loss is losses.binary_crossentropy and "threshold" in signature(found.counts).parameters
+            self._metrics[found.counts.__name__] = found.running(**{"threshold": 0.0} if logits else {})
         self.reset()
 
     def reset(self) -> None:

@@ -50,6 +50,17 @@ class Objective:
         return value if self.penalty is None else value + self.penalty(self.parameters)
 
 
+def fitted(loss: Loss) -> Loss:
+    """The loss, where the only output of a model may have a target that is a number, not a list of one."""
+
+    def of_outputs(outputs: Any, target: Any) -> Value:
+        if isinstance(outputs, list) and len(outputs) == 1 and not isinstance(target, (list, tuple)):
+            return loss(outputs[0], target)
+        return loss(outputs, target)
+
+    return of_outputs
+
+
 class Eager:
     """The objective, computed node by node.
 

@@ -20,7 +20,7 @@ from nn.data import batches, whole
 from nn.evaluation import Averages, Evaluation
 from nn.history import History
 from nn.module import Module
-from nn.objective import Compiled, Eager, Objective, Penalty
+from nn.objective import Compiled, Eager, Objective, Penalty, fitted
 from nn.optimizer import Optimizer
 from nn.schedules import ReduceOnPlateau
 
@@ -102,8 +102,8 @@ class Training:
         self.best: tuple[int, float, list[float]] = (0, math.inf, [])
         self._chosen, self._seed = seed is not None, Random().getrandbits(64) if seed is None else seed
         self._draws, self._options = Random(0), options
-        self._averages, self._validation = Averages(metrics), Evaluation(model, loss, metrics, options)
-        self._objective = Objective(model.train(), loss, penalty)
+        self._averages, self._validation = Averages(metrics, loss), Evaluation(model, loss, metrics, options)
+        self._objective = Objective(model.train(), fitted(loss), penalty)
         self._values = [*self._objective.parameters, *[buffer for _, buffer in model.named_buffers()]]
         self._callbacks: list[Callback] = []
         self._steps: Eager | Compiled

@@ -154,6 +154,21 @@ def test_one_number_in_and_out() -> None:
     assert isinstance(nn.predict(model, np.arange(2.0)), np.ndarray)
 
 
+@pytest.mark.parametrize("compile", [True, False])
+def test_logits_of_two_classes(compile: bool) -> None:
+    """Targets may be numbers or lists of one; a logit of 0 lies between the classes."""
+    x = [[-3.0], [-1.0], [1.0], [3.0]]
+    histories = []
+    for y in ([0, 0, 1, 1], [[0], [0], [1], [1]]):
+        model = nn.MLP(1, [1], initializer="zeros")
+        model.layers[0].neurons[0].weight[0].data = 0.1
+        options = {"loss": "binary_crossentropy", "metrics": ["accuracy"], "compile": compile}
+        histories.append(nn.fit(model, x, y, optimizer=nn.SGD(1e-9), seed=0, **options).history)
+        assert nn.evaluate(model, x, y, **options)["accuracy"] == 1.0
+    assert histories[0] == histories[1]
+    assert histories[0]["accuracy"] == [1.0]
+
+
 def test_evaluation_leaves_modes_and_sees_new_numbers() -> None:
     model = MODELS["both"]()
     trained(model)

@@ -123,7 +123,7 @@ def rows(chance: Random, pool: Things, parameters: Things) -> Things:
 
 def layer(chance: Random, pool: Things, parameters: Things) -> Things:
     """Rows of weights times some vectors, spelled in any way; weights may be tied, transposed, or the same twice."""
-    width, height = chance.randint(1, 6), chance.randint(1, 5)
+    width, height = (chance.randint(1, most) for most in chance.choice(((6, 5), (6, 5), (16, 12))))
     source = parameters if parameters and chance.random() < 0.8 else pool
     flat = window(chance, source, width * height)
     if chance.random() < 0.3:
@@ -140,6 +140,22 @@ def layer(chance: Random, pool: Things, parameters: Things) -> Things:
         x = window(chance, pool, width)
         found += [activation(spell(w, x, b)) for w, b in zip(table, biases, strict=True)]
     return found
+
+
+def attention(chance: Random, pool: Things, parameters: Things) -> Things:
+    """Head by head, queries meet all keys or those before them, and their shares mix values."""
+    places, width, causal = chance.randint(2, 5), chance.choice((1, 4, 8)), chance.random() < 0.6
+    found: Things = []
+    for _ in range(chance.choice((1, 2))):
+        queries, keys, values = (
+            [[functions.sin(functions.add(v, 0.1 * i)) for v in window(chance, pool, width)] for i in range(places)]
+            for _ in range(3)
+        )
+        for i, query in enumerate(queries):
+            seen = i + 1 if causal else places
+            shares = functions.softmax([functions.dot(query, key) for key in keys[:seen]])
+            found += [functions.dot(shares, [value[k] for value in values[:seen]]) for k in range(width)]
+    return [functions.sum(found[k::3]) for k in range(min(3, len(found)))] + found[-2:]
 
 
 def arithmetic(chance: Random, pool: Things, parameters: Things) -> Things:
@@ -183,4 +199,4 @@ SPELLINGS: tuple[Callable[[Things, Things, Any], Any], ...] = (
     lambda w, x, b: -functions.dot(w, x) * 0.5,
     lambda w, x, b: functions.dot([*w, 1.0], [*x, b]),
 )
-STEPS = (operation, operation, rows, rows, layer, layer, arithmetic)
+STEPS = (operation, operation, rows, rows, layer, layer, attention, arithmetic)

@@ -10,7 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import update_wrapper
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from engine.structure import is_array
 
@@ -139,22 +139,30 @@ def _binary(predictions: Any, targets: Any, threshold: float) -> Counts:
 def _categorical(predictions: Any, targets: Any) -> Counts:
     shape = _shape(predictions)
     _check_shapes(shape, _shape(targets))
-    return _tally(list(map(_largest, _rows(targets))), list(map(_largest, _rows(predictions))), shape[-1])
+    return _tally(_largest(targets), _largest(predictions), shape[-1])
 
 
 def _sparse(predictions: Any, targets: Any) -> Counts:
     shape = _shape(predictions)
     _check_shapes(shape[:-1], _shape(targets))
-    return _tally(_numbers(targets), list(map(_largest, _rows(predictions))), shape[-1])
+    return _tally(_numbers(targets), _largest(predictions), shape[-1])
 
 
 NO_CLASS = -1
 """What nan predicts."""
 
 
-def _largest(row: Any) -> int:
-    numbers = _numbers(row)
-    return NO_CLASS if any(map(math.isnan, numbers)) else numbers.index(max(numbers))
+def _largest(rows: Any) -> list[int]:
+    """Where each row is largest; the first of equal places."""
+    if is_array(rows) and rows.dtype != object:
+        import numpy as np
+
+        places = np.where(np.isnan(rows).any(axis=-1), NO_CLASS, rows.argmax(axis=-1))
+        return cast(list[int], places.ravel().tolist())
+    return [
+        NO_CLASS if any(map(math.isnan, numbers)) else numbers.index(max(numbers))
+        for numbers in map(_numbers, _rows(rows))
+    ]
 
 
 def _tally(targets: Sequence[float], predictions: Sequence[int], classes: int) -> Counts:

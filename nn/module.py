@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 from engine import Value
@@ -12,14 +13,30 @@ from engine.ops import LEAF
 class _Named(type):
     """Names a module's parameters when it has been built; of nested modules the outermost is built last, and wins.
 
-    The module remembers what it was built with, for files.
+    Those that are built in another's constructor are named with it, once. The module remembers what it was built with,
+    for files.
     """
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        module = super().__call__(*args, **kwargs)
+        outer = _built_inside.get()
+        built: list[Module] = [] if outer is None else outer
+        before = _built_inside.set(built)
+        try:
+            module = super().__call__(*args, **kwargs)
+        finally:
+            _built_inside.reset(before)
         module.built_with = args, kwargs
-        module.name_parameters()
+        built.append(module)
+        if outer is None:
+            module.name_parameters()
+            apart = [part for part in built[:-1] if "path" not in vars(part)]  # built there, but not kept
+            for part in [*apart, *([module] if apart else [])]:
+                part.name_parameters()
         return module
+
+
+_built_inside: ContextVar[list[Module] | None] = ContextVar("built inside", default=None)
+"""The modules built since the outermost constructor began."""
 
 
 class Module(metaclass=_Named):
@@ -90,7 +107,7 @@ class Module(metaclass=_Named):
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
         """This module and all inside it, each once, with paths."""
-        return ((path, thing) for path, thing in _walk(self) if isinstance(thing, Module))
+        return ((path, thing) for path, thing in _walk(self, values=False) if isinstance(thing, Module))
 
     def tensors(self) -> dict[str, Any]:
         """What files keep of this module: its attributes, unless it stacks them as other libraries do."""
@@ -192,7 +209,7 @@ def _first(tensor: Any) -> Any:
     return tensor if isinstance(tensor, Value) else _first(tensor[0])
 
 
-def _walk(root: Any, at: str = "") -> Iterator[tuple[str, Any]]:
+def _walk(root: Any, at: str = "", values: bool = True) -> Iterator[tuple[str, Any]]:
     """Modules and parameters below something, and it, each once, with dotted paths, in the order of attributes."""
     seen: dict[int, Any] = {}  # with the things, as above
     pending: list[tuple[str, Any]] = [(at, root)]
@@ -202,7 +219,7 @@ def _walk(root: Any, at: str = "") -> Iterator[tuple[str, Any]]:
         if id(thing) in seen:
             continue
         if isinstance(thing, Value):
-            if thing.op is LEAF:
+            if values and thing.op is LEAF:
                 seen[id(thing)] = thing
                 yield path, thing
             continue
@@ -212,10 +229,13 @@ def _walk(root: Any, at: str = "") -> Iterator[tuple[str, Any]]:
         elif isinstance(thing, dict):
             items = thing.items()
         elif isinstance(thing, (list, tuple)):
+            if not values and set(map(type, thing)) == {Value}:  # most of a model: many weights, and no module
+                continue
             items = enumerate(thing)
         elif _is_array(thing):
             items = enumerate(thing.tolist())
         else:
             continue
         seen[id(thing)] = thing
-        pending += [(f"{path}.{key}" if path else str(key), item) for key, item in reversed(list(items))]
+        prefix = f"{path}." if path else ""
+        pending += [(f"{prefix}{key}", item) for key, item in reversed(list(items))]

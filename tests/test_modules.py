@@ -156,3 +156,22 @@ def test_long_graphs_and_wide_nodes() -> None:
         chain = chain.tanh()
     order = topological_order(chain)
     assert sum(map(bool, scopes(order).values())) == 3  # the weight, what is computed from it, and one activation
+
+
+def test_modules_built_inside_another_are_named_whether_it_keeps_them_or_not() -> None:
+    class Pair(nn.Module):
+        def __init__(self) -> None:
+            self.dropped = [nn.Dense(2, 1).neurons[0].weight]
+            self.kept, self.other = nn.Dense(2, 1), {}
+            self.other["apart"] = Keeper(nn.Dense(3, 1))
+
+    class Keeper:
+        def __init__(self, module: nn.Module) -> None:
+            self.module = module
+
+    pair = Pair()
+    assert [name for name, _ in pair.named_parameters()] == [p.label for p in pair.parameters()]
+    assert pair.kept.neurons[0].path == "kept.neurons.0"
+    apart = pair.other["apart"].module
+    assert [p.label for p in apart.parameters()] == [name for name, _ in apart.named_parameters()]
+    assert apart.neurons[0].path == "neurons.0"

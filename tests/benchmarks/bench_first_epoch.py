@@ -201,9 +201,8 @@ def table(rounds: int) -> None:
         for _ in range(rounds):
             for row in rows:
                 found[row].append(measure(*row, folder))
-    print(
-        "| | precision | processor s | of ours | wall s | of ours | loss | accuracy |\n|---|---|---|---|---|---|---|---|"
-    )
+    print("| | precision | processor s | of ours | wall s | of ours | loss | accuracy |")
+    print("|" + "---|" * 8)
     for name, dtype in rows:
         mine = found[names[0], dtype]
         columns = list(zip(*found[name, dtype], strict=True))

@@ -6,6 +6,7 @@ import copy
 import math
 import pickle
 import random
+from collections import namedtuple
 from collections.abc import Callable
 from typing import Any
 
@@ -437,6 +438,15 @@ def test_an_example_is_a_scalar_graph(backend: str) -> None:
         graph.example(0)
     results = graph([[3.0, 4.0], [0.0, 1.0]])
     assert same(graph.example(0).data, float(results[0]))
+
+
+@both
+def test_named_tuples_are_told_apart_by_their_names(backend: str) -> None:
+    """The second kind has the same shapes, but other names for them."""
+    first, second = namedtuple("first", "x y"), namedtuple("second", "y x")
+    compiled = engine.compile(lambda pair: pair.x - 2 * pair.y, backend=backend)
+    for kind in (first, second):
+        assert list(compiled(kind(x=[1.0, 2.0], y=[10.0, 20.0]))) == [-19.0, -38.0]
 
 
 @both

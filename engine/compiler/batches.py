@@ -62,7 +62,7 @@ class Tree:
             kind: Any = type(tree)
             named = hasattr(tree, "_fields")  # a named tuple takes its items one by one
             return (
-                ("tuple", tuple(key for key, _ in items)),
+                (kind if named else "tuple", tuple(key for key, _ in items)),
                 lambda supply: (
                     kind(*[make(supply) for _, make in items]) if named else kind([make(supply) for _, make in items])
                 ),

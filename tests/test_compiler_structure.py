@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cProfile
 import gc
 import math
 from collections.abc import Callable, Sequence
@@ -193,6 +194,26 @@ def test_one_look_shows_what_happened() -> None:
     assert program.reverse.splitlines()[:3] == [
         "d a7 += -d a8", "d a6 += -d a7", "d a5{1x10} += d a7 * x1{1x10}",
     ]  # fmt: skip
+
+
+def test_a_listing_takes_work_in_proportion_to_the_program() -> None:
+    """Counted in calls: of a graph twice as deep, about twice as many."""
+
+    def calls(depth: int) -> int:
+        def deep(x: Value) -> Value:
+            for k in range(depth):
+                x = (weights[k] * x + 0.1).sin()
+            return x
+
+        compiled = engine.compile(deep, backend="numpy")
+        compiled([0.5])
+        program: Any = compiled.program
+        profile = cProfile.Profile()
+        profile.runcall(lambda: (str(program), program.reverse))
+        return sum(entry.callcount for entry in profile.getstats())
+
+    weights = [Value(0.5) for _ in range(80)]
+    assert calls(80) < 2.5 * calls(40)
 
 
 # --- graphs of awkward shapes: places that overlap, cross, repeat, or have no even step

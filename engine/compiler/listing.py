@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.compiler.instructions import FIRST_INPUT, LANES, SHIFT, UNIFORM
+from engine.compiler.instructions import FIRST_INPUT, SHIFT
 from engine.compiler.views import blocks, common_axes, evens
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from engine.compiler.instructions import ArrayProgram, Codes, Instruction
-
-_PLACE = 0xFFFFFFFF
 
 
 class Listing:
@@ -26,10 +25,12 @@ class Listing:
     def __init__(self, program: ArrayProgram) -> None:
         self.program = program
         self._names = {id(made): f"a{k}" for k, made in enumerate(program.instructions, 1)}
-        self._blocks: list[tuple[int, int, str]] = [(0, program.parameters, "w")]
-        self._blocks.append((program.parameters, len(program.constants), "c"))
-        self._blocks += [(made.code, made.size, self._names[id(made)]) for made in program.instructions]
-        self._blocks += [(FIRST_INPUT + g << SHIFT, n, f"x{g}") for g, n in enumerate(program.inputs)]
+        blocks = [(0, program.parameters, "w", True), (program.parameters, len(program.constants), "c", False)]
+        blocks += [(made.code, made.size, self._names[id(made)], made.moves) for made in program.instructions]
+        blocks += [(FIRST_INPUT + g << SHIFT, n, f"x{g}", False) for g, n in enumerate(program.inputs)]
+        self._blocks = sorted(block for block in blocks if block[1])
+        self._starts = np.array([start for start, *_ in self._blocks])
+        self._moving = np.array([moves for *_, moves in self._blocks])
 
     def forward(self) -> Iterator[str]:
         for made in self.program.instructions:
@@ -92,12 +93,11 @@ class Listing:
         flat = codes[codes >= 0]  # rows of a stack may be shorter than others
         shape = "x".join(map(str, codes.shape)) if codes.ndim > 1 else ""
         low, high = int(flat.min()), int(flat.max())
-        found = next((b for b in self._blocks if b[0] <= low and high < b[0] + b[1]), None)
+        start, size, name, _ = self._blocks[self._block_of(low)]
         ends = blocks(flat) or []
-        if found is None or not even:
-            names = {self._name_at(int(code)) for code in flat[:1000]}
+        if high >= start + size or not even:
+            names = {self._blocks[k][2] for k in self._block_of(flat[:1000])}
             return f"{'' if even else 'take'}({', '.join(sorted(names))}){{{shape or len(flat)}}}"
-        start, size, name = found
         one = len(flat) == 1
         even = one or len(ends) == 1
         step = 0 if one else int(flat[1] - flat[0])
@@ -115,8 +115,9 @@ class Listing:
         spread = "" if even else f" by {common_axes(len(flat), [ends])}".replace(" by (", " as (")
         return f"{name}{inner}{f'{{{shape}}}' if shape and not one else ''}{spread if not shape else ''}"
 
-    def _name_at(self, code: int) -> str:
-        return next(name for start, size, name in self._blocks if start <= code < start + size)
+    def _block_of(self, codes: Any) -> Any:
+        """In which of the blocks a code lies, or each of them."""
+        return np.searchsorted(self._starts, codes, "right") - 1
 
     def reverse(self) -> Iterator[str]:
         """What each instruction passes back; `d a1` is the gradient of a1."""
@@ -146,14 +147,7 @@ class Listing:
                         yield f"d {place} += {out} * ({text})"
 
     def _moves(self, codes: Codes) -> bool:
-        program = self.program
-        spaces = codes >> SHIFT
-        if ((spaces == UNIFORM) & ((codes & _PLACE) < program.parameters)).any():
-            return True
-        starts = {made.code: made for made in program.instructions if made.moves}
-        return any(((codes >= code) & (codes < code + made.size)).any() for code, made in starts.items()) and bool(
-            (spaces <= LANES).any()
-        )
+        return bool(self._moving[self._block_of(codes[codes >= 0])].any())
 
 
 def _factor(number: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import itertools
 import math
 import pickle
 import random
@@ -102,6 +103,15 @@ def test_what_changes_of_itself_is_refused(draw: Callable[[], Any], batch: Seque
     compiled = engine.compile(lambda *x: W * float(draw()) + sum(x), backend=backend)
     with pytest.raises(TracingError, match="something else for another example"):
         compiled(*batch)
+
+
+@both
+@pytest.mark.parametrize(("recorded", "later"), [*itertools.permutations([2.0, 3.0, math.inf, -math.inf, math.nan], 2)])
+def test_no_number_hides_what_changes_of_itself(recorded: float, later: float, backend: str) -> None:
+    numbers = iter([recorded, later, later])
+    compiled = engine.compile(lambda x: W + x + next(numbers), backend=backend)
+    with pytest.raises(TracingError, match="something else for another example"):
+        compiled([1.0, 2.0])
 
 
 def test_what_rounding_decides_accuses_nobody() -> None:

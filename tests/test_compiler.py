@@ -441,6 +441,18 @@ def test_an_example_is_a_scalar_graph(backend: str) -> None:
 
 
 @both
+def test_a_look_at_an_example_draws_no_numbers_of_the_next_call(backend: str) -> None:
+    looked_at, other = [
+        engine.compile(lambda x: x + engine.random_input("normal"), backend=backend, seed=1) for _ in range(2)
+    ]
+    assert list(looked_at([0.0, 0.0])) == list(other([0.0, 0.0]))
+    node = looked_at.example(0)
+    results = list(looked_at([0.0, 0.0]))
+    assert results == list(other([0.0, 0.0]))
+    assert node.data == results[0]
+
+
+@both
 def test_named_tuples_are_told_apart_by_their_names(backend: str) -> None:
     """The second kind has the same shapes, but other names for them."""
     first, second = namedtuple("first", "x y"), namedtuple("second", "y x")

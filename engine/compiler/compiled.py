@@ -12,7 +12,7 @@ from engine.compiler.batches import Batch, array_of, joined
 from engine.compiler.explanation import explain
 from engine.compiler.parameters import Parameters
 from engine.compiler.plan import Plan, Settings
-from engine.compiler.randomness import checked_generator
+from engine.compiler.randomness import checked_generator, undrawn
 from engine.structure import is_array
 from engine.value import Value
 
@@ -117,7 +117,8 @@ class Compiled:
     def example(self, k: int, of: int = 0) -> Value:
         """The scalar graph of one example of the last batch, to look at and step through: an output, eagerly computed.
 
-        Its nodes have the gradients of `backward()`; the parameters' own `.grad` are left as they were.
+        Its nodes have the gradients of `backward()`; the parameters' own `.grad` are left as they were. Its random
+        numbers are those of the first example of the next call, which draws them again.
 
         Args:
             k: the number of the example.
@@ -136,7 +137,8 @@ class Compiled:
                 f"there is no such example in the last batch; got {k}; it has {given.size if given else 0} of them"
             )
         plan.check_output(of)
-        row = plan.with_random_rows([given.rows()[k]])[0]
+        with undrawn(self._settings.random):
+            [row] = plan.with_random_rows([given.rows()[k]])
         width = sum(map(prod, given.shapes))
         if callable(self.function):
             _, outputs = recording.outputs_of(recording.replayed(self.function, given, row[:width], row[width:]))
@@ -225,12 +227,8 @@ class Compiled:
     def _verified(self, given: Batch) -> Plan:
         """The plan for batches like that, held against the function; no random numbers of a call are drawn for it."""
         plan = self._plans.pop(given.key, None) or self._plan(recording.record(self.function, given))
-        generator = self._settings.random
-        before = generator.getstate()
-        try:
+        with undrawn(self._settings.random):
             plan.verify(self.function, given)
-        finally:
-            generator.setstate(before)
         self._plans[given.key] = plan
         return plan
 
@@ -256,7 +254,7 @@ class Compiled:
         return self._parameters.take(self._known().flat)
 
     def give_back(self) -> None:
-        """Move the numbers back into the Values, after `take`."""
+        """Move the numbers back into the Values, after `take`, whose array later calls may overwrite."""
         self._parameters.give_back()
 
     def _plan(self, made: Recording) -> Plan:

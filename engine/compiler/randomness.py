@@ -86,6 +86,16 @@ def checked_generator(generator: Any) -> Random:
     return generator
 
 
+@contextmanager
+def undrawn(generator: Random) -> Iterator[None]:
+    """What is drawn meanwhile is drawn once more: a look at numbers takes none from the next call."""
+    before = generator.getstate()
+    try:
+        yield
+    finally:
+        generator.setstate(before)
+
+
 def drawn(generator: Random, distribution: str) -> float:
     """One random number."""
     if distribution == "uniform":

@@ -21,6 +21,7 @@ import pytest
 
 import engine
 from engine import TracingError, Value, constant, functions
+from engine.compiler import array_parts
 
 BACKENDS = ("python", "numpy")
 both = pytest.mark.parametrize("backend", BACKENDS)
@@ -401,3 +402,37 @@ def test_a_later_batch_may_be_wrong_too() -> None:
 def test_without_numpy_its_generators_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "numpy.random")
     assert engine.compile(lambda x: W * x, backend="python")([1.0]) == [2.0]
+
+
+def test_threads_share_a_run_that_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a cache that is full: two that made room in it at the same time got in each other's way."""
+    made = []
+    make = array_parts.run_of
+
+    def slowly(*arguments: Any) -> Any:
+        made.append(arguments[1])
+        time.sleep(0.05)
+        return make(*arguments)
+
+    compiled = engine.compile(lambda x: W * x, backend="numpy")
+    for size in range(1, 11):
+        compiled([3.0] * size)
+    monkeypatch.setattr(array_parts, "run_of", slowly)
+    threads = [threading.Thread(target=compiled, args=([3.0] * 20,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert made == [20]
+
+
+def test_threads_draw_different_random_numbers() -> None:
+    compiled = engine.compile(lambda x: x + engine.random_input(), seed=0, backend="numpy")
+    zeros = np.zeros(2000)
+    drawn = [compiled(zeros)]
+    threads = [threading.Thread(target=lambda: drawn.extend([compiled(zeros) for _ in range(100)])) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(np.unique(drawn)) == np.size(drawn) == 401 * 2000

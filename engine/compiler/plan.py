@@ -9,7 +9,7 @@ from engine.compiler import recording
 from engine.compiler.batches import array_of, nested
 from engine.compiler.costs import Costs
 from engine.compiler.linear import Forms
-from engine.compiler.randomness import drawn, drawn_table
+from engine.compiler.randomness import drawn, drawn_table, one_at_a_time, undrawn
 from engine.compiler.recording import Recording
 from engine.compiler.scalars import evaluated, with_output
 from engine.compiler.straight_line import Source, function_of
@@ -60,7 +60,7 @@ class Plan:
         self.trusted = False
         self._held: set[tuple[float, ...]] = set()  # examples for which it was held against the function
         self.latest: Run | Parts | None = None
-        self._lock = allocate_lock()  # the memory of a run is for one batch at a time
+        self._lock = allocate_lock()  # runs are made once, and their memory is for one batch at a time
 
     def backend(self, size: int) -> str:
         """Which executor runs a batch of so many examples."""
@@ -122,9 +122,8 @@ class Plan:
         self, columns: list[Any], size: int, of: int | None, results: bool, token: object = None, copy: bool = True
     ) -> Any:
         """The same of the array program, for inputs of shape (examples, numbers); `token`, `copy`: see `Run`."""
-        run = self._runs.get((size, of, results)) or self._made(size, of, results)
-        self.latest = run
         with self._lock:
+            run = self.latest = self._runs.get((size, of, results)) or self._made(size, of, results)
             if of is None:
                 return run.outputs(self.numbers(), columns, token)
             found = run.value_and_grad(self.numbers(), columns, token, copy)
@@ -156,12 +155,23 @@ class Plan:
     def with_random_rows(self, rows: Rows) -> Rows:
         """The rows, each with fresh random numbers."""
         names, generator = self.recording.random, self.settings.random
-        return [(*row, *[drawn(generator, name) for name in names]) for row in rows] if names else rows
+        if not names:
+            return rows
+        with one_at_a_time:
+            return [(*row, *[drawn(generator, name) for name in names]) for row in rows]
+
+    def row_to_look_at(self, row: tuple[float, ...]) -> tuple[float, ...]:
+        """A row with random numbers, which the next call draws again."""
+        with undrawn(self.settings.random):
+            return self.with_random_rows([row])[0]
 
     def with_random_columns(self, columns: list[Any], size: int) -> list[Any]:
         """The inputs, and as many columns of fresh random numbers as the function asks for."""
         names = self.recording.random
-        return [*columns, drawn_table(self.settings.random, names, size)] if names else columns
+        if not names:
+            return columns
+        with one_at_a_time:
+            return [*columns, drawn_table(self.settings.random, names, size)]
 
     def everywhere(self, gradient: Any) -> Any:
         """A gradient over this recording's parameters as one over all of the function's."""
@@ -202,7 +212,7 @@ class Plan:
 
     def _compare(self, function: Callable[..., Any], given: Batch, k: int, row: tuple[float, ...]) -> None:
         """The k-th example, operation by operation as the function does: another order of sums would accuse it."""
-        [numbers] = self.with_random_rows([row])
+        numbers = self.row_to_look_at(row)
         random = numbers[len(row) :]
         result, expected = recording.recomputed(function, given, row, random)
         if result.key != self.recording.result.key:

@@ -7,6 +7,7 @@ straight-line Python and in arrays they are the same: NumPy goes on where Python
 from __future__ import annotations
 
 import math
+from _thread import RLock
 from contextlib import contextmanager
 from contextvars import ContextVar
 from random import Random
@@ -24,6 +25,7 @@ DISTRIBUTIONS = ("normal", "uniform")
 """What a random input may be drawn from: a number from 0 to 1, or one with mean 0 and variance 1."""
 
 _ONE_BY_ONE = 300  # numbers, below which moving the generator's state to NumPy costs more than it saves
+one_at_a_time = RLock()  # held while numbers are drawn: two threads shall not go on from the same state
 _generator: ContextVar[Random | None] = ContextVar("glassgrad random numbers", default=None)
 
 
@@ -89,11 +91,12 @@ def checked_generator(generator: Any) -> Random:
 @contextmanager
 def undrawn(generator: Random) -> Iterator[None]:
     """What is drawn meanwhile is drawn once more: a look at numbers takes none from the next call."""
-    before = generator.getstate()
-    try:
-        yield
-    finally:
-        generator.setstate(before)
+    with one_at_a_time:
+        before = generator.getstate()
+        try:
+            yield
+        finally:
+            generator.setstate(before)
 
 
 def drawn(generator: Random, distribution: str) -> float:

@@ -4,11 +4,16 @@ A 2-3-1 network of sigmoid neurons, half squared error, full-batch gradient desc
 node by node, every gradient against finite differences, and a picture.
 
     python demos/xor.py [--steps 10000] [--seed 0] [--output xor.svg]
+    python demos/xor.py --seeds 20 [--steps 10000]
+
+The second trains from 20 first weights, compiled, and says which solve XOR. One that does not has come to a plateau,
+where pairs of answers are alike and slopes small: it is given more steps.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -16,13 +21,15 @@ from tqdm import trange
 
 import nn
 import viz
-from engine import Value, functions, no_grad
+from engine import Value, compile, functions, no_grad
 from engine.formulas import partial_formulas, value_formula
 from engine.graph import topological_order
 from engine.ops import CONSTANT
 
 EXAMPLES = [((0.0, 0.0), 0.0), ((0.0, 1.0), 1.0), ((1.0, 0.0), 1.0), ((1.0, 1.0), 0.0)]
 LEARNING_RATE = 0.1
+PATIENCE = 5
+"""How many times the steps a seed is given that does not solve it at once."""
 
 
 def half_squared_error(model: nn.MLP) -> Value:
@@ -139,20 +146,66 @@ def check_gradients(model: nn.MLP, step: float = 1e-5) -> bool:
     return agree
 
 
+def first_network(seed: int) -> nn.MLP:
+    """2-3-1, with weights as the texts on XOR draw them."""
+    standard_normal = partial(nn.initializers.normal, deviation=1.0)
+    return nn.MLP(2, [3, 1], "sigmoid", "sigmoid", initializer=standard_normal, seed=seed)
+
+
+def show_seeds(count: int, steps: int) -> bool:
+    """Train from so many first weights; whether all solve XOR, some perhaps later."""
+    print(f"2-3-1, standard normal weights, learning rate {LEARNING_RATE}, {steps} full-batch steps\n")
+    print("  seed   loss       answers to 00, 01, 10, 11")
+    taken = {}
+    for seed in trange(count, desc="seeds", leave=False, disable=None):
+        for passed, answers in zip(range(1, PATIENCE + 1), training(first_network(seed), steps), strict=False):
+            loss = 0.5 * sum((a - y) ** 2 for a, (_, y) in zip(answers, EXAMPLES, strict=True))
+            solved = all(round(a) == y for a, (_, y) in zip(answers, EXAMPLES, strict=True))
+            told = "" if solved else "NOT solved: on a plateau, more steps"
+            if passed > 1:
+                told = f"after {passed * steps} steps: {'solved' if solved else 'not yet'}"
+            print(f"  {seed:4d}   {loss:.6f}   {'  '.join(f'{a:.3f}' for a in answers)}   {told}")
+            if solved:
+                taken[seed] = passed
+                break
+    at_once = list(taken.values()).count(1)
+    print(f"\n{at_once} of {count} seeds solve XOR in {steps} steps, {len(taken)} in {PATIENCE} times as many.")
+    return len(taken) == count
+
+
+def training(model: nn.MLP, steps: int) -> Iterator[list[float]]:
+    """The same descent compiled, without end; the answers each time so many steps are done."""
+    answer = compile(lambda x: model(x)[0])
+    loss = compile(lambda x, y: 0.5 * (model(x)[0] - y) ** 2)
+    xs, ys = [list(x) for x, _ in EXAMPLES], [y for _, y in EXAMPLES]
+    batch = loss.bind(xs, ys)
+    optimizer = nn.SGD(LEARNING_RATE * len(EXAMPLES))  # J is the sum over the examples, this the mean
+    batch.value_and_grad()
+    numbers = loss.take()
+    while True:
+        for _ in range(steps):
+            optimizer.update(numbers, batch.value_and_grad()[1])
+        yield answer(xs)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo; 0 if XOR was solved, every gradient agrees and the picture is written."""
     parser = argparse.ArgumentParser(description="Train a 2-3-1 sigmoid network on XOR, in scalars.")
     parser.add_argument("--steps", type=int, default=10_000, help="full-batch steps (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the first weights (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=Path("xor.svg"), help="the picture (default: %(default)s)")
+    parser.add_argument("--seeds", type=int, help="train from so many first weights instead, compiled")
     options = parser.parse_args(arguments)
     if options.output.suffix not in (".svg", ".png", ".pdf", ".dot", ".gv"):
         parser.error(f"--output must end in .svg, .png, .pdf or .dot; got {str(options.output)!r}")
     if options.steps < 1:
         parser.error(f"--steps must be at least 1; got {options.steps}; 10000 solves XOR")
 
-    standard_normal = partial(nn.initializers.normal, deviation=1.0)
-    model = nn.MLP(2, [3, 1], "sigmoid", "sigmoid", initializer=standard_normal, seed=options.seed)
+    if options.seeds is not None:
+        if options.seeds < 1:
+            parser.error(f"--seeds must be at least 1; got {options.seeds}; try 20")
+        return 0 if show_seeds(options.seeds, options.steps) else 1
+    model = first_network(options.seed)
     print(f"{model}, standard normal weights, seed {options.seed}, learning rate {LEARNING_RATE}")
     name_parameters(model)
     losses = train(model, options.steps)

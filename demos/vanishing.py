@@ -54,7 +54,7 @@ class Case:
 
         def hidden(inputs: int) -> nn.Module:
             dense = nn.Dense(inputs, WIDTH, initializer=self.initializer, generator=generator)
-            parts = [dense, *([nn.BatchNorm(WIDTH)] if self.normalized else []), self.activation]
+            parts: list[Any] = [dense, *([nn.BatchNorm(WIDTH)] if self.normalized else []), self.activation]
             return nn.Residual(nn.Sequential(parts)) if self.residual and inputs == WIDTH else nn.Sequential(parts)
 
         layers = [hidden(2), *(hidden(WIDTH) for _ in range(DEPTH - 2))]

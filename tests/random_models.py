@@ -46,7 +46,7 @@ class RandomModel:
         self.parameters = [Value(self._number(chance)) for _ in range(chance.choice((0, 1, 4, 12, 30)))]
         self.shapes = [chance.choice(SHAPES) for _ in range(chance.choice((0, 1, 1, 1, 2)))]
         self.batch = tuple([self._grid(chance, shape) for _ in range(self.size)] for shape in self.shapes)
-        self.steps = chance.randint(1, 8)
+        self.steps = chance.randint(1, 8 if self.size < 64 else 3)
 
     def _number(self, chance: Random) -> float:
         if chance.random() < self.odd:
@@ -123,7 +123,7 @@ def rows(chance: Random, pool: Things, parameters: Things) -> Things:
 
 def layer(chance: Random, pool: Things, parameters: Things) -> Things:
     """Rows of weights times some vectors, spelled in any way; weights may be tied, transposed, or the same twice."""
-    width, height = (chance.randint(1, most) for most in chance.choice(((6, 5), (6, 5), (16, 12))))
+    width, height = (chance.randint(1, most) for most in chance.choice(((6, 5), (6, 5), (6, 5), (6, 5), (16, 12))))
     source = parameters if parameters and chance.random() < 0.8 else pool
     flat = window(chance, source, width * height)
     if chance.random() < 0.3:
@@ -199,4 +199,4 @@ SPELLINGS: tuple[Callable[[Things, Things, Any], Any], ...] = (
     lambda w, x, b: -functions.dot(w, x) * 0.5,
     lambda w, x, b: functions.dot([*w, 1.0], [*x, b]),
 )
-STEPS = (operation, operation, rows, rows, layer, layer, attention, arithmetic)
+STEPS = (*(operation, rows, layer) * 6, *(arithmetic,) * 3, attention)

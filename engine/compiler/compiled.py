@@ -302,7 +302,7 @@ class Bound:
     def value_and_grad(self, of: int = 0, has_aux: bool = False, copy: bool = True) -> tuple[Any, Any]:
         """The mean of an output and its gradient, with the parameters' numbers of now; see `Compiled`."""
         plan = self._plan
-        if of != 0:  # there is always a first one
+        if of or of.__class__ is not int:  # there is always a first one
             plan.check_output(of)
         if self._arrays:
             size = self._given.size

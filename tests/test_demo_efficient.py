@@ -1,0 +1,23 @@
+"""`demos/efficient.py`: what is better needs fewer steps, and the compiled step is the quicker one."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+DEMO = Path(__file__).parent.parent / "demos" / "efficient.py"
+
+
+@pytest.mark.parametrize(("level", "helped"), [("0.6", True), ("0.0001", False)])
+def test_remedies_help(level: str, helped: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture = tmp_path / "efficient.svg"
+    code = runpy.run_path(str(DEMO))["main"](["--level", level, "--epochs", "12", "--output", str(picture)])
+    said = capsys.readouterr().out
+    assert code == (0 if helped else 1), said
+    assert ("not there yet" in re.sub(r"(all examples|batches of 128).*", "", said)) is not helped
+    ratio = re.search(r"the compiled one is (\d+) times as fast", said)
+    assert ratio and int(ratio[1]) > 2
+    assert "<svg" in picture.read_text()

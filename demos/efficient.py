@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 import engine
 import nn
@@ -105,7 +106,7 @@ def draw(groups: dict[str, dict[str, Run]], times: tuple[float, float], level: f
     bars.bar(["node by node", "compiled"], [1000 * seconds for seconds in times], color=["0.6", "tab:blue"])
     for k, seconds in enumerate(times):
         bars.text(k, 1000 * seconds, f"{1000 * seconds:.2g} ms", ha="center", va="bottom")
-    bars.set(yscale="log", ylabel="milliseconds of a step")
+    bars.set(yscale="log", ylim=(times[1] / 2, times[0] * 2), ylabel="milliseconds of a step")
     bars.set_title("one step, batch of 32", fontsize=10)
     return figure
 
@@ -116,6 +117,7 @@ def draw_losses(ax: Axes, runs: dict[str, Run], level: float) -> None:
         ax.plot(steps, found.losses, style, label=name, markersize=4, markevery=0.2, markerfacecolor="none")
     ax.axhline(level, color="0.5", linewidth=0.8)
     ax.set(xscale="log", yscale="log", xlabel="steps", ylabel="mean loss of the epoch")
+    ax.xaxis.set_minor_formatter(NullFormatter())
     ax.legend(frameon=False, fontsize=8)
 
 

@@ -11,10 +11,12 @@ import pytest
 DEMO = Path(__file__).parent.parent / "demos" / "efficient.py"
 
 
-@pytest.mark.parametrize(("level", "helped"), [("0.6", True), ("0.0001", False)])
-def test_remedies_help(level: str, helped: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("level", "epochs", "helped"), [("0.9", "8", True), ("0.1", "1", False)])
+def test_remedies_help(
+    level: str, epochs: str, helped: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     picture = tmp_path / "efficient.svg"
-    code = runpy.run_path(str(DEMO))["main"](["--level", level, "--epochs", "12", "--output", str(picture)])
+    code = runpy.run_path(str(DEMO))["main"](["--level", level, "--epochs", epochs, "--output", str(picture)])
     said = capsys.readouterr().out
     assert code == (0 if helped else 1), said
     assert ("not there yet" in re.sub(r"(all examples|batches of 128).*", "", said)) is not helped

@@ -80,15 +80,16 @@ REMEDIES: dict[str, Callable[[], Remedy]] = {
 
 def train(remedy: Remedy, data: Data, others: Data, epochs: int, seed: int) -> Result:
     """One network, 64-32-10. Its losses are those of the examples as they are: no penalty, no dropout, no change."""
-    layers = [nn.Dense(64, WIDTH, "relu", initializer="he_normal", seed=seed), nn.Dense(WIDTH, 10, seed=seed + 1)]
-    model = nn.Sequential([layers[0], nn.Dropout(remedy.dropout), layers[1]])
+    hidden = nn.Dense(64, WIDTH, "relu", initializer="he_normal", seed=seed)
+    dropout = nn.Dropout(remedy.dropout)
+    model = nn.Sequential([hidden, dropout, nn.Dense(WIDTH, 10, seed=seed + 1)])
     loss = engine.compile(lambda x, y: nn.sparse_categorical_crossentropy(model(x), y))
     x, losses = data[0].copy(), []
 
     def look(training: nn.Training) -> None:
-        model.eval()
+        dropout.eval()
         losses.append(fmean(loss(*data)))
-        model.train()
+        dropout.train()
         if remedy.augmented:
             x[:] = changed(data[0], training.epoch)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
+import models
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,10 +17,11 @@ from test_compiler_structure import AWKWARD, CHANCE, Numbers
 
 import engine
 import nn
-from engine import functions
+from engine import Value, functions
 from engine.compiler.array_arithmetic import Term, multiply_matrices, sum_along
 from engine.compiler.array_source import Calls
 from engine.compiler.liveness import joined, shared_places
+from engine.compiler.stacks import stack_of
 
 INF = float("inf")
 
@@ -128,3 +131,46 @@ def test_nothing_is_read_that_this_call_has_not_written(function: Callable[[Numb
     again, slopes = compiled.value_and_grad(batch)
     assert same(again, value)
     np.testing.assert_array_equal(slopes, gradient)
+
+
+def test_what_is_no_stack() -> None:
+    """Rows that are shorter than both they begin, and pairs that are there twice."""
+    left, right = np.arange(32), np.arange(100, 132)
+    assert stack_of([left, left], [right, right + 50]) is not None
+    assert stack_of([left, left, left[:16]], [right, right + 50, right[:16]]) is None
+    assert stack_of([left, left], [right, right]) is None
+
+
+@pytest.mark.parametrize("version", ["1.26.4", np.__version__])
+def test_nothing_warns_whatever_numpy_does(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(np, "__version__", version)
+    w = Value(2.0)
+    value, gradient = engine.compile(lambda x: (w / x).log(), backend="numpy").value_and_grad([0.0, -1.0])
+    assert math.isnan(value)
+    assert len(gradient) == 1
+
+
+def test_a_choice_that_is_made_already() -> None:
+    w = Value(2.0)
+    for truth, expected in ((1.0, 6.0), (0.0, 5.0)):
+        compiled = engine.compile(lambda x, truth=truth: functions.where(truth, w * x, x + 2.0), backend="numpy")
+        assert compiled([3.0]).tolist() == [expected]
+
+
+def test_explanations_of_large_batches() -> None:
+    w = Value(2.0)
+    compiled = engine.compile(lambda x: (w * x).sin(), backend="numpy")
+    compiled(np.zeros(400_000))
+    assert "runs in parts of" in compiled.explain()
+
+
+def test_listings_of_attention() -> None:
+    """A stack of matrices and a softmax, forwards and back."""
+    loss = models.transformer()
+    text, targets = np.eye(27)[None, :7], np.eye(27)[None, 1:8]
+    compiled = engine.compile(loss, backend="numpy")
+    compiled.value_and_grad(text, targets)
+    assert "matrices: " in str(compiled.program)
+    assert "softmax" in str(compiled.program)
+    assert "sums of rows of" in compiled.program.reverse  # type: ignore[union-attr]  # an array program
+    assert "KB" in compiled.explain()

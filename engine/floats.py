@@ -110,7 +110,7 @@ def shares(xs: Sequence[float]) -> list[float]:
     """
     peak = max(xs)
     weights = [math.exp(x - peak) for x in xs]  # one nan makes all of them nan, by their sum
-    whole = total(weights) if peak - peak == 0 else 1.0
+    whole = total(weights) if peak - peak == 0 else 1.0 if all(x == x for x in xs) else NAN
     return [weight / whole for weight in weights]
 
 

@@ -7,6 +7,7 @@ import os
 import random
 from collections.abc import Callable, Sequence
 from functools import reduce
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -318,3 +319,14 @@ def test_places_with_any_step(step: int) -> None:
         return functions.logsumexp(ws) - functions.dot(ws[1:8:3], ws[30 : 30 + 3 * step : step])
 
     check(function, parameters=ws)
+
+
+@pytest.mark.parametrize("numbers", list(permutations([3.0, math.inf, math.nan])), ids=str)
+def test_no_number_hides_in_a_row(numbers: tuple[float, ...]) -> None:
+    """The slopes of logsumexp are no numbers if an operand is none, wherever it stands and whatever is beside it."""
+    ws = [Value(number) for number in numbers]
+    functions.logsumexp(ws).backward()
+    assert all(math.isnan(w.grad) for w in ws)
+    for backend in BACKENDS:
+        compiled = engine.compile(lambda: functions.logsumexp(ws) + functions.logsumexp(ws[:2]), backend=backend)
+        assert all(map(math.isnan, compiled.value_and_grad()[1]))

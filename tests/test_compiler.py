@@ -10,6 +10,7 @@ from collections import namedtuple
 from collections.abc import Callable
 from typing import Any
 
+import models
 import numpy as np
 import pytest
 from agreement import Truth, eagerly, same
@@ -562,3 +563,33 @@ def test_results_beside_a_gradient(backend: str) -> None:
         np.testing.assert_allclose(gradient, slopes, rtol=1e-10, atol=1e-14)
         for mine, true in zip(flatten(results).leaves, flatten(compiled(xs, ys)).leaves, strict=True):
             assert mine == pytest.approx(true, rel=1e-12)
+
+
+def test_a_transformer_in_text() -> None:
+    """Heads are stacks of matrices, forward and back; shares know their slopes."""
+    compiled = engine.compile(models.transformer(), backend="numpy")
+    text = [[[float(k == letter) for k in range(27)] for letter in (3, 1, 4, 1, 5, 9)]]
+    compiled(text, text)
+    program: Any = compiled.program
+    assert "4 matrices: " in str(program)
+    assert "sums of rows of" in program.reverse
+
+
+def test_an_explanation_says_when_a_batch_runs_in_parts() -> None:
+    compiled = engine.compile(lambda x: W * x.sin(), backend="numpy")
+    compiled([1.0])
+    assert "in parts" not in compiled.explain()
+    compiled(np.ones(300_000))
+    assert "The batch runs in parts of" in compiled.explain()
+
+
+def test_uniform_numbers_alone() -> None:
+    compiled = engine.compile(lambda x: x + engine.random_input(), backend="numpy", seed=0)
+    assert 1.0 < compiled(np.ones(400)).min() < compiled(np.ones(400)).max() < 2.0
+
+
+def test_numpy_1_is_quiet_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before NumPy 2 what it warns of was no part of a context."""
+    monkeypatch.setattr(np, "__version__", "1.26.4")
+    compiled = engine.compile(lambda x: W / x, backend="numpy")
+    assert compiled.value_and_grad([0.0, 1.0])[0] == math.inf

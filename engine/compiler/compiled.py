@@ -42,6 +42,9 @@ def compile(
     closes over are its parameters. In it, an example's numbers are Values in nested lists, as deep as the arrays have
     axes behind the first; tuples and mappings of arrays are tuples and mappings of such lists.
 
+    Results are those of the function to 1e-12 of the terms that they are sums of: sums are added up in another order,
+    which may show in their last digits and, in arrays, in the sign of a zero.
+
     Args:
         function: takes one example and returns Values in lists, tuples and mappings; or such a structure itself, of a
             graph that exists.

@@ -521,7 +521,7 @@ while True:
 def test_killed_at_any_moment_the_file_is_whole(tmp_path: Path) -> None:
     path, generator, number, killed = tmp_path / "file", random.Random(0), 0, 0
     save_arrays(path, {"state": np.full(200_000, 0.0)}, {"number": 0})
-    for _ in range(20):
+    for _ in range(8):
         command = [sys.executable, "-c", WRITER, str(path), str(number)]
         with subprocess.Popen(command, cwd=Path(__file__).parent.parent, stdout=subprocess.PIPE, text=True) as writer:
             assert writer.stdout is not None

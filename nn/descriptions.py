@@ -70,7 +70,8 @@ def function_name(thing: Any) -> str | None:
     ('tanh', 'tanh', None)
     """
     name = getattr(thing, "__name__", "")
-    return name if name in FUNCTIONS and thing in (FUNCTIONS[name], getattr(Value, name, None)) else None
+    known = (FUNCTIONS.get(name), getattr(functions, name, None), getattr(Value, name, None))
+    return name if name in FUNCTIONS and thing in known else None
 
 
 def _described_module(module: Module, met: list[Module]) -> dict[str, Any]:

@@ -34,6 +34,7 @@ def shared(nodes: int) -> tuple[Value, Value]:
     return x, y
 
 
+@pytest.mark.skipif(sys.gettrace() is not None, reason="takes minutes where every line is watched, as for coverage")
 @pytest.mark.parametrize(("build", "gradient"), [(chain, None), (shared, 1.0)])
 def test_a_million_nodes(build: Callable[[int], tuple[Value, Value]], gradient: float | None) -> None:
     gc.disable()  # rescanning the live graph would be most of the time

@@ -61,7 +61,7 @@ def test_every_operation_at_its_special_points(op: Op, point: tuple[Any, ...], b
 
 # --- random models
 
-MODELS = int(os.environ.get("GLASSGRAD_EXAMPLES", "240")) // 2
+MODELS = int(os.environ.get("GLASSGRAD_MODELS", "400"))
 """Continuous integration asks for 3,000."""
 BLOCKS = 10
 

@@ -353,7 +353,7 @@ def test_a_run_that_is_over_has_nothing_to_do(tmp_path: Path) -> None:
     assert trained(other, epochs=6, callbacks=[nn.Checkpoint(path)]).epochs == 6
 
 
-KILLS = int(os.environ.get("GLASSGRAD_KILLS", "8"))
+KILLS = int(os.environ.get("GLASSGRAD_KILLS", "5"))
 
 RUN = """
 import json, sys

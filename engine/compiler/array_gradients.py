@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.compiler.array_arithmetic import Term, sum_along
 from engine.compiler.instructions import LANES, SHIFT, UNIFORM, ArrayProgram, Instruction
-from engine.compiler.views import free_axes, view
+from engine.compiler.views import different, free_axes, view
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Gradients:
             return
         shape = (*operand.axes, lanes)
         free = free_axes(codes, operand.axes) if operand.even else ()
-        if not operand.even or len(np.unique(codes)) * prod(shape[k] for k in free) != len(codes):
+        if not operand.even or different(codes) * prod(shape[k] for k in free) != len(codes):
             self._scatter(codes, self._computed(made, shape))
             return
         space, places = int(codes[0]) >> SHIFT, codes & _PLACE

@@ -5,6 +5,7 @@ Element-wise rules become calls with `out=`; rules over rows work on segments, o
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -56,6 +57,7 @@ CALLS: dict[str, Callable[..., Any]] = {name: getattr(np, ufunc) for name, ufunc
 }
 
 
+@cache
 def array_rule(op: Op, text: str) -> Expression:
     """A rule of the table in primitives, with what arrays do quicker put in.
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from math import inf
 
 import numpy as np
 
+from engine.compiler.array_source import address
 from engine.compiler.liveness import joined, shared_places
 
 TYPE_CHECKING = False
@@ -34,56 +36,60 @@ def share_memory(calls: Calls, fixed: Iterable[Array], results: Iterable[str]) -
         fixed: arrays that stay where they are, with all that overlaps them.
         results: names of what is read after the last call.
     """
-    parts = _parts(calls, fixed)
+    spans = _spans_of_owned(calls)
+    parts = _parts(spans, fixed)
     first, last = _uses(calls.lines, [name for names in parts for name in names])
     last.update(dict.fromkeys(results, len(calls.lines)))
     blocks, bottoms = [], []
     for names in parts:
-        spans = [_span(calls.scope[name]) for name in names]
-        bottoms.append(min(start for start, _ in spans))
-        size = -(-(max(end for _, end in spans) - bottoms[-1]) // _ALIGNED) * _ALIGNED
+        bottoms.append(min(spans[name][0] for name in names))
+        size = -(-(max(spans[name][1] for name in names) - bottoms[-1]) // _ALIGNED) * _ALIGNED
         blocks.append((size, min(map(first.__getitem__, names)), max(map(last.__getitem__, names))))
     places, total = shared_places(blocks)
     memory = np.empty(total + _ALIGNED, np.uint8)
-    lead = -memory.ctypes.data % _ALIGNED
+    lead = -address(memory) % _ALIGNED
     for names, bottom, place in zip(parts, bottoms, places, strict=True):
         for name in names:
             array = calls.scope[name]
-            offset = lead + place + array.ctypes.data - bottom
+            offset = lead + place + address(array) - bottom
             calls.scope[name] = np.ndarray(array.shape, array.dtype, memory, offset, array.strides)
     calls.owned = []
     return memory, sum(size for size, _, _ in blocks)
 
 
-def _parts(calls: Calls, fixed: Iterable[Array]) -> list[list[str]]:
-    """The names of what calls own and may be moved, together with what overlaps."""
+def _spans_of_owned(calls: Calls) -> dict[str, tuple[int, int]]:
+    """Where the named arrays lie that calls own, or that are views of such."""
     owned = sorted(_span(array) for array in calls.owned if array.size)
-    names = [
-        name for name, thing in calls.scope.items()
-        if isinstance(thing, np.ndarray) and thing.size and _is_within(owned, thing)
-    ]  # fmt: skip
-    spans = [_span(calls.scope[name]) for name in names]
-    part_of = joined([*spans, *[_span(array) for array in fixed if array.size]])
+    spans = {name: _span(thing) for name, thing in calls.scope.items() if isinstance(thing, np.ndarray) and thing.size}
+    return {name: span for name, span in spans.items() if _is_within(owned, span[0])}
+
+
+def _parts(spans: dict[str, tuple[int, int]], fixed: Iterable[Array]) -> list[list[str]]:
+    """The names of what may be moved, together with what overlaps."""
+    part_of = joined([*spans.values(), *[_span(array) for array in fixed if array.size]])
     parts: dict[int, list[str]] = {}
-    for name, part in zip(names, part_of, strict=False):
+    for name, part in zip(spans, part_of, strict=False):
         parts.setdefault(part, []).append(name)
-    for part in part_of[len(names) :]:
+    for part in part_of[len(spans) :]:
         parts.pop(part, None)
     return list(parts.values())
 
 
 def _span(array: Array) -> tuple[int, int]:
     """The addresses of its first byte and behind its last."""
-    steps = [(n - 1) * step for n, step in zip(array.shape, array.strides, strict=True)]
-    start = array.ctypes.data + sum(step for step in steps if step < 0)
-    return start, start + sum(map(abs, steps)) + array.itemsize
+    start = end = address(array)
+    for length, step in zip(array.shape, array.strides, strict=True):
+        if step < 0:
+            start += (length - 1) * step
+        else:
+            end += (length - 1) * step
+    return start, end + array.itemsize
 
 
-def _is_within(spans: Sequence[tuple[int, int]], array: Array) -> bool:
+def _is_within(spans: Sequence[tuple[int, int]], address: int) -> bool:
     """Whether it lies in one of the spans, which are in order."""
-    start = array.ctypes.data
-    at = bisect_right(spans, (start, np.inf))
-    return at > 0 and start < spans[at - 1][1]
+    at = bisect_right(spans, (address, inf))
+    return at > 0 and address < spans[at - 1][1]
 
 
 def _uses(lines: Sequence[str], names: Iterable[str]) -> tuple[dict[str, int], dict[str, int]]:

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     Axes = tuple[int, ...]
 
 
+def address(array: Array) -> int:
+    """Of its first number; `array.ctypes` takes longer."""
+    found: int = array.__array_interface__["data"][0]
+    return found
+
+
 class Calls:
     """Source under way: lines that call functions on arrays, and the names of both."""
 
@@ -61,12 +67,11 @@ class Calls:
 
     def views(self, array: Array) -> Callable[[Array], None]:
         """What makes the named views of an array views of another one of the same shape and type."""
-        start = array.ctypes.data
-        end = start + array.nbytes
+        start = address(array)
         found = [
-            (name, thing.shape, thing.ctypes.data - start, thing.strides)
+            (name, thing.shape, address(thing) - start, thing.strides)
             for name, thing in self.scope.items()
-            if isinstance(thing, np.ndarray) and start <= thing.ctypes.data < end
+            if isinstance(thing, np.ndarray) and start <= address(thing) < start + array.nbytes
         ]
         scope, new = self.scope, np.ndarray
 

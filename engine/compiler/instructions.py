@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from copy import copy
 from itertools import chain
+from math import prod
 
 import numpy as np
 
 from engine.compiler.grouping import groups, softmax_shares
 from engine.compiler.linear import LINEAR, Forms
 from engine.compiler.stacks import connected, numbered, stack_of
-from engine.compiler.views import even_parts, is_even
+from engine.compiler.views import different, even_parts, is_even
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Instruction:
 
     @property
     def size(self) -> int:
-        return int(np.prod(self.shape))
+        return prod(self.shape)
 
     def part(self, part: slice) -> Instruction:
         """The same for some of its results."""
@@ -253,7 +254,7 @@ class ArrayProgram:
         made.addends = list(self._codes[columns])
         if sort and len(group) > 1:
             keys = made.operands + made.addends
-            order = np.lexsort(sorted(keys, key=lambda column: len(np.unique(column))))
+            order = np.lexsort(sorted(keys, key=different))
             group = [group[k] for k in order]
             made.operands = [column[order] for column in made.operands]
             made.addends = [column[order] for column in made.addends]

@@ -51,7 +51,7 @@ class Plan:
 
     def __init__(self, made: Recording, parameters: Parameters, settings: Settings) -> None:
         self.recording, self.parameters, self.settings = made, parameters, settings
-        self.costs = Costs(made)
+        self._costs: Costs | None = None
         self._places = parameters.places(made.scalars.parameters)
         self._in_order = self._places == list(range(len(self._places)))
         self._functions: dict[tuple[int | None, bool], Callable[..., Any]] = {}
@@ -61,6 +61,11 @@ class Plan:
         self._held: set[tuple[float, ...]] = set()  # examples for which it was held against the function
         self.latest: Run | Parts | None = None
         self._lock = allocate_lock()  # runs are made once, and their memory is for one batch at a time
+
+    @property
+    def costs(self) -> Costs:
+        self._costs = self._costs or Costs(self.recording)
+        return self._costs
 
     def backend(self, size: int) -> str:
         """Which executor runs a batch of so many examples."""

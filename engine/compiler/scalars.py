@@ -208,9 +208,9 @@ def with_simple_powers(program: Scalars) -> Scalars:
     return v2
     """
     pow_, square = OPS["pow"], OPS["square"]
-    ops, operands_of = list(program.ops), list(program.operands)
-    if pow_ not in set(ops):
+    if pow_ not in set(program.ops):
         return program
+    ops, operands_of = list(program.ops), list(program.operands)
     for i, op in enumerate(program.ops):
         if op is pow_ and program.numbers.get(operands_of[i][1]) == 2.0:
             ops[i], operands_of[i] = square, operands_of[i][:1]
@@ -230,6 +230,10 @@ def without_repetition(program: Scalars) -> Scalars:
     v2 = mul(v1, v1)
     return v2
     """
+    numbers = [number or repr(number) for number in program.numbers.values()]  # 0.0 is not -0.0
+    different = len(set(zip(program.ops, program.operands, strict=True))) + max(0, len(numbers) - 1)
+    if different == len(program) and len(set(numbers)) == len(numbers):
+        return program
     tables: dict[Op, dict[object, int]] = {op: {} for op in set(program.ops)}
     new: list[int] = []
     kept: list[int] = []
@@ -245,7 +249,7 @@ def without_repetition(program: Scalars) -> Scalars:
         if position == len(kept):
             kept.append(i)
             operands_of.append(operands)
-    return program if len(kept) == len(program) else _selected(program, kept, new, operands_of)
+    return _selected(program, kept, new, operands_of)
 
 
 def without_dead_code(program: Scalars) -> Scalars:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from engine.compiler.instructions import Codes, Instruction
 
 _MOST_AXES = 5
+_SMALL = 1000  # codes that Python's sets count quicker than NumPy
 
 
 def blocks(codes: Codes) -> list[int] | None:
@@ -53,10 +54,27 @@ def is_grid(codes: Codes) -> bool:
     >>> is_grid(np.array([[0, 1], [10, 11]])), is_grid(np.array([[0, 1], [10, 12]]))
     (True, False)
     """
-    steps = [np.take(codes, [1 % length], axis) - np.take(codes, [0], axis) for axis, length in enumerate(codes.shape)]
-    first = codes.flat[0]
     places: tuple[Codes, ...] = np.indices(codes.shape, sparse=True)
-    return bool((codes == first + sum(step.flat[0] * place for step, place in zip(steps, places, strict=True))).all())
+    even = sum(step * place for step, place in zip(steps(codes, codes.shape), places, strict=True))
+    return bool((codes == codes.flat[0] + even).all())
+
+
+def steps(codes: Codes, axes: tuple[int, ...]) -> list[int]:
+    """By how much they grow from the first place to the next along each axis; by nothing if there is no next.
+
+    >>> steps(np.array([0, 1, 10, 11]), (2, 2, 1))
+    [10, 1, 0]
+    """
+    flat, found, inner = codes.ravel(), [], codes.size
+    for length in axes:
+        inner //= length
+        found.append(int(flat[inner] - flat[0]) if length > 1 else 0)
+    return found
+
+
+def different(codes: Codes) -> int:
+    """How many different ones there are."""
+    return len(np.unique(codes) if codes.size > _SMALL else set(codes.ravel().tolist()))
 
 
 def even_parts(columns: list[Codes]) -> list[slice]:
@@ -112,7 +130,7 @@ def is_one_space(codes: Codes) -> bool:
 
 def is_table(codes: Codes) -> bool:
     """Whether rows of matrices are a view of exactly these axes, each number in it once."""
-    return is_one_space(codes) and len(np.unique(codes)) == codes.size and is_grid(codes)
+    return is_one_space(codes) and different(codes) == codes.size and is_grid(codes)
 
 
 def evens(made: Instruction) -> tuple[list[bool], list[bool]]:
@@ -131,19 +149,11 @@ def evens(made: Instruction) -> tuple[list[bool], list[bool]]:
 
 def view(array: Any, codes: Codes, axes: tuple[int, ...]) -> Any:
     """The numbers at evenly placed codes of a space, as a view of these axes and those behind the array's first."""
-    grid = codes.reshape(axes)
-    steps = [
-        int(np.take(grid, 1, axis).flat[0] - grid.flat[0]) if length > 1 else 0 for axis, length in enumerate(axes)
-    ]
-    start = int(grid.flat[0]) & 0xFFFFFFFF
-    strides = [step * array.strides[0] for step in steps]
+    start = int(codes.flat[0]) & 0xFFFFFFFF
+    strides = [step * array.strides[0] for step in steps(codes, axes)]
     return np.lib.stride_tricks.as_strided(array[start:], (*axes, *array.shape[1:]), (*strides, *array.strides[1:]))
 
 
 def free_axes(codes: Codes, axes: tuple[int, ...]) -> tuple[int, ...]:
     """The axes along which the code does not change."""
-    grid = codes.reshape(axes)
-    return tuple(
-        axis for axis, length in enumerate(axes)
-        if length > 1 and np.take(grid, 1, axis).flat[0] == grid.flat[0]
-    )  # fmt: skip
+    return tuple(axis for axis, step in enumerate(steps(codes, axes)) if axes[axis] > 1 and step == 0)

@@ -124,6 +124,17 @@ def text_of(found: float) -> str:
     return f"{found * 1e6:.3g} us"
 
 
+def typical(work: Callable[[], object], rounds: int) -> float:
+    """Seconds of processor time, the median of some rounds."""
+    times = []
+    for _ in range(rounds):
+        gc.collect()
+        start = time.process_time()
+        work()
+        times.append(time.process_time() - start)
+    return statistics.median(times)
+
+
 def compilation(largest: int) -> None:
     """Trace, compile and first gradient of the moons loss over more and more examples."""
     print("\n| nodes | eager, us/node | trace + compile + first gradient, us/node | of it, compiled | aim |")
@@ -133,17 +144,10 @@ def compilation(largest: int) -> None:
         points = chance.normal(size=(max(1, nodes // 680), 2))
         values = [as_values(table) for table in networks.layers_of(2, 16, 16, 1)]
         loss = networks.scalar_moons(values, points, np.ones(len(points)))
-        gc.collect()
-        start = time.process_time()
-        graph = loss()
-        eager = time.process_time() - start
-        count = len(engine.graph.topological_order(graph))
-        del graph
-        gc.collect()
-        start = time.process_time()
-        engine.compile(loss, backend="numpy").value_and_grad()
-        whole = (time.process_time() - start) / count * 1e6
-        eager *= 1e6 / count
+        count = len(engine.graph.topological_order(loss()))
+        rounds = max(1, min(15, 300_000 // count))
+        eager = typical(loss, rounds) / count * 1e6
+        whole = typical(lambda loss=loss: engine.compile(loss, backend="numpy").value_and_grad(), rounds) / count * 1e6
         met = "yes" if whole <= MICROSECONDS_A_NODE else "**no**"
         if not k:  # modules are imported, rules are read
             continue

@@ -55,29 +55,32 @@ class Descent:
 
 
 class Adam:
-    """Adam on flat numbers, in place."""
+    """Adam on flat numbers, in place; averages without their constant factors take two passes less."""
 
     rate = 1e-3
 
     def start(self, size: int, dtype: str) -> None:
-        self.first, self.second, self.work = (np.zeros(size, dtype) for _ in range(3))
+        self.slopes, self.squares, self.work = (np.zeros(size, dtype) for _ in range(3))
         self.steps = 0
 
+    @property
+    def first(self) -> Array:
+        """The moment."""
+        return self.slopes * 0.1
+
     def step(self, numbers: Array, gradient: Array) -> None:
-        first, second, work = self.first, self.second, self.work
+        slopes, squares, work = self.slopes, self.squares, self.work
         self.steps += 1
-        np.multiply(first, 0.9, out=first)
-        np.multiply(gradient, 0.1, out=work)
-        np.add(first, work, out=first)
-        np.multiply(second, 0.999, out=second)
+        size = (0.001 / (1 - 0.999**self.steps)) ** 0.5
+        np.multiply(slopes, 0.9, out=slopes)
+        np.add(slopes, gradient, out=slopes)
+        np.multiply(squares, 0.999, out=squares)
         np.multiply(gradient, gradient, out=work)
-        np.multiply(work, 0.001, out=work)
-        np.add(second, work, out=second)
-        np.sqrt(second, out=work)
-        np.multiply(work, (1 - 0.999**self.steps) ** -0.5, out=work)
-        np.add(work, 1e-8, out=work)
-        np.divide(first, work, out=work)
-        np.multiply(work, self.rate / (1 - 0.9**self.steps), out=work)
+        np.add(squares, work, out=squares)
+        np.sqrt(squares, out=work)
+        np.add(work, 1e-8 / size, out=work)
+        np.divide(slopes, work, out=work)
+        np.multiply(work, self.rate * 0.1 / (1 - 0.9**self.steps) / size, out=work)
         np.subtract(numbers, work, out=numbers)
 
 

@@ -13,6 +13,8 @@ import math
 from collections.abc import Callable
 from random import Random
 
+from engine.compiler.randomness import generator_of
+
 Initializer = Callable[[Random, int, int], float]
 
 
@@ -103,7 +105,7 @@ def random_generator(generator: Random | None, seed: int | None) -> Random:
         TypeError: `generator` is not a `random.Random`.
     """
     if generator is None:
-        return Random(seed)
+        return generator_of(seed)
     if seed is not None:
         raise ValueError(
             f"a generator and a seed say the same twice; got generator={generator!r}, seed={seed!r}; give one"

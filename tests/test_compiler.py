@@ -330,6 +330,16 @@ def test_generators_have_a_state() -> None:
         engine.compile(lambda x: x, seed=random.SystemRandom())
 
 
+def test_a_seed_is_a_whole_number() -> None:
+    alike = [engine.compile(lambda x: x + engine.random_input(), seed=seed)([0.0]) for seed in (3, np.int64(3))]
+    assert alike[0] == alike[1]
+    for wrong in (np.random.default_rng(0), "3", 3.0, [3]):
+        with pytest.raises(TypeError, match=r"a seed is a whole number, or a random.Random .*; got .*; use seed=0"):
+            engine.compile(lambda x: x, seed=wrong)
+        with pytest.raises(TypeError, match=r"a seed is a whole number"):
+            nn.MLP(2, [1], seed=wrong)
+
+
 def test_the_source_is_the_program_one_would_write() -> None:
     w, b = Value(1.0, label="w"), Value(2.0, label="b")
     compiled = engine.compile(lambda x: (w * x + b).exp() * functions.square(w))

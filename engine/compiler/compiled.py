@@ -12,7 +12,7 @@ from engine.compiler.batches import Batch, array_of, joined
 from engine.compiler.explanation import explain
 from engine.compiler.parameters import Parameters
 from engine.compiler.plan import Plan, Settings
-from engine.compiler.randomness import checked_generator
+from engine.compiler.randomness import generator_of
 from engine.structure import is_array
 from engine.value import Value
 
@@ -61,8 +61,7 @@ def compile(
     (0.25, [1.5, 1.0])
     """
     name = getattr(function, "__name__", "graph")
-    generator = checked_generator(seed) if isinstance(seed, Random) else Random(seed)
-    return Compiled(function, inputs, Settings(backend, dtype, generator, name))
+    return Compiled(function, inputs, Settings(backend, dtype, generator_of(seed), name))
 
 
 class Compiled:
@@ -121,7 +120,8 @@ class Compiled:
         """The scalar graph of one example of the last batch, to look at and step through: an output, eagerly computed.
 
         Its nodes have the gradients of `backward()`; the parameters' own `.grad` are left as they were. Its random
-        numbers are those of the first example of the next call, which draws them again.
+        numbers are those of the first example of the next call, which draws them again; an array that was given is
+        read as it is now.
 
         Args:
             k: the number of the example.

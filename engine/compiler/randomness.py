@@ -10,6 +10,7 @@ import math
 from _thread import RLock
 from contextlib import contextmanager
 from contextvars import ContextVar
+from operator import index
 from random import Random
 
 from engine.modes import innermost
@@ -86,6 +87,27 @@ def checked_generator(generator: Any) -> Random:
     if type(generator) is not Random:
         raise TypeError(f"random numbers come from a random.Random; got {generator!r}; use random.Random(0), say")
     return generator
+
+
+def generator_of(seed: Any) -> Random:
+    """The generator itself, or a new one with that seed; without a seed it differs from run to run.
+
+    Raises:
+        TypeError: it is neither a `random.Random` nor a whole number.
+
+    >>> generator_of(0).random() == Random(0).random()
+    True
+    """
+    if seed is None:
+        return Random()
+    if isinstance(seed, Random):
+        return checked_generator(seed)
+    try:
+        return Random(index(seed))
+    except TypeError:
+        raise TypeError(
+            f"a seed is a whole number, or a random.Random to draw from; got {seed!r}; use seed=0, say"
+        ) from None
 
 
 @contextmanager

@@ -54,7 +54,7 @@ ROWS: dict[str, Callable[[], Row]] = {
 NAMES = ["ours", "numpy", "python", "generated", "micrograd", "torch", "jax", "autograd", "casadi"]
 PEERS = NAMES[4:]
 MICROSECONDS_A_NODE = 6.0
-PATIENCE = 0.02  # seconds that a contender runs in a round, at least one step
+PATIENCE = 0.1  # seconds that a contender runs in a round, at least one step: caches are warm in most of them
 
 
 def agreeing(row: Row, steps: int = 3) -> dict[str, Any]:

@@ -134,7 +134,7 @@ class Gradients:
     def _write_down(self, space: int, places: Codes | slice) -> None:
         """Write down the gradients in these places: zeros, where nothing has come to."""
         gradients, numbers, is_number = self.memory.gradients[space], self._number[space], self._is_number[space]
-        for code in np.unique(self._block_of[space][places]).tolist():
+        for code in np.unique(self._block_of[space][places]).tolist() if self._lent else ():
             if code in self._lent:
                 self._lent.pop(code).write(self.calls, gradients[_places(self._block[code])])
         chosen = np.zeros(len(numbers), bool)

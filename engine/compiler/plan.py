@@ -245,7 +245,9 @@ def _grid(outputs: Any, at: int, count: int, shape: tuple[int, ...], size: int, 
 
         if not shape and len(outputs[at]) == size:
             return outputs[at]
-        columns = [np.broadcast_to(column, size) for column in outputs[at : at + count]]
-        return np.stack(columns, 1).reshape(size, *shape)
+        table = np.empty((size, count), outputs[0].dtype)
+        for k, column in enumerate(outputs[at : at + count]):
+            table[:, k] = column
+        return table.reshape(size, *shape)
     rows = [nested(iter(row[at : at + count]), shape) for row in outputs]
     return array_of(rows) if as_array else rows

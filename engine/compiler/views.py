@@ -74,7 +74,9 @@ def steps(codes: Codes, axes: tuple[int, ...]) -> list[int]:
 
 def different(codes: Codes) -> int:
     """How many different ones there are."""
-    return len(np.unique(codes) if codes.size > _SMALL else set(codes.ravel().tolist()))
+    if codes.size > _SMALL:  # `unique` takes five times as long
+        return 1 + int(np.count_nonzero(np.diff(np.sort(codes, axis=None))))
+    return len(set(codes.ravel().tolist()))
 
 
 def even_parts(columns: list[Codes]) -> list[slice]:

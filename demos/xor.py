@@ -7,7 +7,8 @@ node by node, every gradient against finite differences, and a picture.
     python demos/xor.py --seeds 20 [--steps 10000]
 
 The second trains from 20 first weights, compiled, and says which solve XOR. One that does not has come to a plateau,
-where pairs of answers are alike and slopes small: it is given more steps.
+where pairs of answers are alike and slopes small: it is given more steps, which help most of them; the others need
+other first weights.
 """
 
 from __future__ import annotations

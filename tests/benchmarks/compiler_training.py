@@ -55,13 +55,13 @@ class Descent:
 
 
 class Adam:
-    """Adam on flat numbers, in place; averages without their constant factors take two passes less."""
+    """Adam on flat numbers, in place; averages without their constant factors take fewer passes."""
 
     rate = 1e-3
 
     def start(self, size: int, dtype: str) -> None:
         self.slopes, self.squares, self.work = (np.zeros(size, dtype) for _ in range(3))
-        self.steps = 0
+        self.steps, self.anchor = 0, float(np.finfo(dtype).tiny / np.finfo(dtype).eps) * 1e8
 
     @property
     def first(self) -> Array:
@@ -82,6 +82,10 @@ class Adam:
         np.divide(slopes, work, out=work)
         np.multiply(work, self.rate * 0.1 / (1 - 0.9**self.steps) / size, out=work)
         np.subtract(numbers, work, out=numbers)
+        if self.steps % 32 == 0:  # dead units' averages would decay to denormal numbers, which are slow
+            for average in (slopes, squares):
+                average += self.anchor
+                average -= self.anchor
 
 
 def as_values(table: Array) -> Any:

@@ -112,8 +112,8 @@ class Forms:
         order: dict[int, None] = {}
         by_level: dict[int, list[Node]] = {}
         for node in self.nodes:
-            by_level.setdefault(node.level, []).append(node)
-        by_level.pop(0, None)
+            if node.level:
+                by_level.setdefault(node.level, []).append(node)
         for _, level in sorted(by_level.items()):
             for node in level:
                 if node.left == node.right and len(node.left) > 1:  # squares of all parameters should not order them
@@ -121,7 +121,8 @@ class Forms:
                 order.update(dict.fromkeys(filter(is_parameter, node.left)))
                 order.update(dict.fromkeys(filter(is_parameter, node.right)))
             for node in level:
-                order.update(dict.fromkeys(filter(is_parameter, node.addends)))
+                if node.addends:
+                    order.update(dict.fromkeys(filter(is_parameter, node.addends)))
         order.update(dict.fromkeys(self.parameters))
         found = [numbers[i] for i in order]
         self.parameters = list(order)
@@ -138,12 +139,9 @@ class Forms:
 
     def _emit(self, node: Node, rank: int | None = None) -> int:
         if rank is None:
-            highest = rank = 0
-            for part in (node.left, node.right, node.addends):
-                if part:
-                    highest = max(highest, *map(self._levels.__getitem__, part))
-                    rank = max(rank, *map(self._rank.__getitem__, part))
-            node.level, node.lane = highest + 1, rank >= _LANE
+            operands = [*node.left, *node.right, *node.addends]
+            node.level = max(map(self._levels.__getitem__, operands), default=0) + 1
+            node.lane = max(map(self._rank.__getitem__, operands), default=0) >= _LANE
             rank = _LANE if node.lane else _UNIFORM
         self.nodes.append(node)
         self._levels.append(node.level)

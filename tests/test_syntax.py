@@ -61,6 +61,15 @@ def test_the_message_is_clear_and_points_at_the_place(language, text):
         assert caret.index("^") == 1 + error.column
 
 
+@pytest.mark.parametrize("text", ["+".join(["a"] * 4999), "*".join(["b"] * 4999)], ids=["sum", "product"])
+@pytest.mark.parametrize("language", TEXTS)
+def test_sums_are_as_long_as_the_parser_of_this_python_bears(language, text):
+    try:
+        RUN[language](text)
+    except ExpressionError as error:
+        assert "too long or too deeply nested" in error.problem
+
+
 @pytest.mark.parametrize("language", TEXTS)
 def test_the_second_check_stands_alone(language, monkeypatch):
     """With the check of characters and words taken away, the walk over the tree lets nothing new in."""

@@ -146,10 +146,10 @@ class Debugger(Stopping):
         if not argument:
             self.say(HELP)
             return
-        text = getattr(getattr(self, f"do_{argument}", None), "__doc__", None)
-        if not text:
+        command = getattr(self, f"do_{argument}", None)
+        if command is None or not command.__doc__:
             raise CommandError(f"there is no command {visible(argument)!r}; h lists the commands")
-        self.say(" ".join(text.split()))
+        self.say(" ".join(command.__doc__.split()))
 
     do_h = do_help
 

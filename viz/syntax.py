@@ -187,7 +187,7 @@ class Source:
             return
         for place, character in enumerate(word, start):
             before = "a" if place > start else ""
-            if character in _SUBSTITUTES or not (before + character).isidentifier():
+            if character in _SUBSTITUTES or not (character.isprintable() and (before + character).isidentifier()):
                 raise self._odd_character(place)
         if not unicodedata.is_normalized("NFKC", word):  # Python would read it as another name
             raise self._odd_character(start + _first_that_changes(word))

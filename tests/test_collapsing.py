@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -11,53 +10,23 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 import pytest
+from diagrams import by_hand, parse, perceptron, svg_of
 from hypothesis import given
 from hypothesis import strategies as st
+from machines import either, only
 
 import nn
 import viz
 from engine import Trace, Value, constant, functions
 from engine.graph import topological_order
 from engine.testing import FUNCTIONS, graphs
-from tests.test_diagram import either, only, parse, svg_of  # noqa: F401  # fixtures
 from viz.collapsing import MOST_ARROWS, MOST_BOXES, SIMILAR, bundles, collapsed, loops
 
 pytest.importorskip("graphviz")
 pytest.importorskip("pygraphviz")
+__all__ = ["either", "only"]  # fixtures
 
 LEVELS: list[Any] = [None, "neuron", "layer", "auto", 0, 1, 2]
-
-
-def perceptron(samples: int, sizes: tuple[int, ...] = (16, 16, 1)) -> tuple[nn.MLP, Value]:
-    numbers = random.Random(1)
-    model = nn.MLP(2, sizes, seed=0)
-    points = [[numbers.gauss(0, 1), numbers.gauss(0, 1)] for _ in range(samples)]
-    loss = nn.mse([model(point)[0] for point in points], [float(x > y) for x, y in points])
-    loss.backward()
-    return model, loss
-
-
-def by_hand(samples: int, sizes: tuple[int, ...] = (16, 16, 1)) -> Value:
-    """The same from products and sums, of about 6,800 nodes for ten samples."""
-    numbers = random.Random(1)
-    layers, width = [], 2
-    for layer, size in enumerate(sizes):
-        names = [f"layers.{layer}.neurons.{k}" for k in range(size)]
-        layers.append([
-            ([Value(numbers.gauss(0, 1), f"{name}.weight.{i}") for i in range(width)], Value(0.0, f"{name}.bias"))
-            for name in names
-        ])  # fmt: skip
-        width = size
-
-    def predict(x: list[Value]) -> Value:
-        for layer in layers:
-            x = [sum((w * v for w, v in zip(ws, x, strict=True)), bias).relu() for ws, bias in layer]
-        return x[0]
-
-    points = [[Value(numbers.gauss(0, 1)), Value(numbers.gauss(0, 1))] for _ in range(samples)]
-    loss: Value = sum((predict(point) - float(k % 2)) ** 2 for k, point in enumerate(points)) * (1 / samples)
-    loss.backward()
-    return loss
 
 
 def texts(value: Any, **options: Any) -> list[str]:
@@ -195,7 +164,7 @@ def test_the_nodes_of_a_box_add_up_to_the_graph() -> None:
                 assert sum(bool(node.label) for node in group.nodes) == paths[group.module]
 
 
-def test_a_large_graph_is_drawn(either: None) -> None:  # noqa: F811
+def test_a_large_graph_is_drawn(either: None) -> None:
     diagram = viz.draw(by_hand(10), collapse="auto")
     assert (diagram.nodes, diagram.edges) == (9, 8)
     bundle = diagram._repr_mimebundle_()
@@ -303,7 +272,7 @@ def test_without_the_arrows_that_lead_back_there_is_no_loop(pairs: list[tuple[in
     assert not has_loop([pair for pair in pairs if pair not in back])
 
 
-def test_a_layer_that_is_used_again_and_again(either: None) -> None:  # noqa: F811
+def test_a_layer_that_is_used_again_and_again(either: None) -> None:
     cell = nn.MLP(2, [3, 1], "tanh", seed=0)
     state = Value(0.0, label="start")
     for x in (0.5, -1.0, 2.0, 1.0, 3.0):

@@ -1,102 +1,28 @@
-"""`viz.draw` and `Diagram`: what is in the picture, whatever the labels are, and what happens without Graphviz."""
+"""`viz.draw` and `Diagram`: what is in the picture, whatever the labels are, in files and in notebooks."""
 
 from __future__ import annotations
 
 import itertools
 import math
-import os
-import random
-import subprocess
 import sys
-import time
 import xml.etree.ElementTree as ET
 
 import pytest
+from diagrams import SVG, active_parts, expression, network, parse, svg_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from labels import HOSTILE, SHOWN
+from machines import either, only
+from processes import same_output
 
 import viz
 from engine import Value, constant, functions
 from engine.graph import topological_order
-from viz import layout
 from viz.dot import label as _label
-
-SVG = "{http://www.w3.org/2000/svg}"
 
 pytest.importorskip("graphviz")
 pytest.importorskip("pygraphviz")
-
-# A program `dot` for tests on machines without one: the wheel's Graphviz behind the program's options.
-DOT = f"""#!/bin/sh
-format=${{1#-T}}; shift
-exec {sys.executable} -P -c '{layout._PYGRAPHVIZ}' "$format" "$@"
-"""
-SLOW = "#!/bin/sh\nexec /bin/sleep 60\n"
-BROKEN = "#!/bin/sh\necho '<svg half a picture'\necho 'Format: \"svg\" not recognized' >&2\nexit 3\n"
-
-
-@pytest.fixture
-def only(monkeypatch, tmp_path):
-    """`only(program, package)`: a machine with this script for `dot`, or none, and with the package, or not."""
-
-    def machine(program: str | None, package: bool) -> None:
-        folder = tmp_path / "bin"
-        folder.mkdir()
-        if program:
-            (folder / "dot").write_text(program)
-            (folder / "dot").chmod(0o755)
-        monkeypatch.setenv("PATH", str(folder))
-        if not package:
-            monkeypatch.setitem(sys.modules, "pygraphviz", None)
-
-    return machine
-
-
-@pytest.fixture(params=["program", "package"])
-def either(request, only):
-    """A machine with the program `dot` alone, and one with the package pygraphviz alone."""
-    only(*((DOT, False) if request.param == "program" else (None, True)))
-
-
-def expression() -> Value:
-    a, b = Value(2.0, label="a"), Value(-3.0, label="b")
-    loss = (a * b + 10).tanh()
-    loss.label = "loss"
-    loss.backward()
-    return loss
-
-
-def network() -> Value:
-    """A 2-3-1 network and its squared error."""
-    values = random.Random(0)
-    x = [Value(1.0, "x0"), Value(0.5, "x1")]
-    for layer, width in enumerate([3, 1]):
-        names = [f"layers.{layer}.neurons.{k}" for k in range(width)]
-        x = [
-            (functions.dot([Value(values.gauss(0, 1), f"{n}.weight.{i}") for i in range(len(x))], x)
-             + Value(0.0, f"{n}.bias")).sigmoid()
-            for n in names
-        ]  # fmt: skip
-    loss = (x[0] - 1) ** 2
-    loss.backward()
-    return loss
-
-
-def parse(svg: str) -> tuple[dict[str, list[str]], list[tuple[str, list[str]]]]:
-    """The lines of text on each box, and the edges with theirs, from SVG."""
-    boxes, edges = {}, []
-    for group in ET.fromstring(svg).iter(f"{SVG}g"):
-        lines = [(text.text or "").replace("\u00a0", " ") for text in group.findall(f"{SVG}text")]
-        name = group.findtext(f"{SVG}title")
-        if group.get("class") == "node":
-            boxes[name] = lines
-        elif group.get("class") == "edge":
-            edges.append((name, lines))
-    return boxes, sorted(edges)
-
-
-def svg_of(value, **options) -> str:
-    return viz.draw(value, **options)._repr_mimebundle_()["image/svg+xml"]
+__all__ = ["either", "only"]  # fixtures
 
 
 # --- what is in the picture
@@ -208,22 +134,10 @@ def test_drawing_changes_nothing_and_shows_the_moment_it_was_made():
 
 
 def test_source_and_picture_have_the_same_bytes_in_every_process():
-    code = (
-        "import sys, viz; from tests.test_diagram import network; from engine import Value\n"
-        "padding = [Value(k) for k in range(int(sys.argv[1]))]\n"
-        "loss = network(); diagram = viz.draw(loss)\n"
+    same_output(
+        "import viz; from diagrams import network; loss = network(); diagram = viz.draw(loss)\n"
         "print(diagram.source, viz.tree(loss), diagram._repr_mimebundle_()['image/svg+xml'])"
     )
-    outputs = {
-        subprocess.run(
-            [sys.executable, "-c", code, seed],
-            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONIOENCODING": "utf-8"},
-            capture_output=True,
-            check=True,
-        ).stdout
-        for seed in ("0", "1", "77")
-    }
-    assert len(outputs) == 1
 
 
 def test_a_deep_graph_needs_no_recursion():
@@ -237,61 +151,20 @@ def test_a_deep_graph_needs_no_recursion():
 
 # --- labels are text
 
-HOSTILE = {
-    "quotes": "say \"hi\" and 'hi'",
-    "quote at the end": 'x"',
-    "backslash and quote": '\\"',
-    "script": "</script><script>alert(1)</script>",
-    "HTML": "<b>bold</b>",
-    "HTML label": "<<b>bold</b>>",
-    "empty HTML": "<>",
-    "CDATA": "]]>",
-    "comment": "<!-- --> -- /* // #",
-    "record": "a|{b|c}|<port> d",
-    "backslash N": r"\N",
-    "nabla": r"\nabla \lambda \rho \Gamma \L \E \T \H",
-    "one backslash": "\\",
-    "many backslashes": "\\" * 7,
-    "character reference": "&lt;b&gt; &amp; &#65; &#x41; &hearts; &",
-    "entity": "&xxe;",
-    "statement": '"]; n9 [URL="javascript:"]; n1 [label="',
-    "keyword": "digraph",
-    "number": "-4.20",
-    "port": "a:b:c",
-    "spaces": "a  b   c",
-    "emoji": "🤖 👩‍👩‍👧",
-    "Hebrew": "שלום",
-    "accents": "é ∂L/∂w",
-    "percent": "%s %d %n {0} {x}",
-}
-REPLACED = {
-    "newline": ("a\nb\r\n", r"a\nb\r\n"),
-    "NUL": ("a\0b", r"a\x00b"),
-    "controls": ("\x01\x1f\x7f\x85", r"\x01\x1f\x7f\x85"),
-    "right to left": ("\u202eabc\u200f", r"\u202eabc\u200f"),
-    "surrogate": ("\udc80", r"\udc80"),
-    "noncharacter": ("\ufffe\uffff", r"\ufffe\uffff"),
-    "huge": ("<" * 10_000, "<" * 15 + "…" + "<" * 24),
-}
-LABELS = {**{name: (label, label) for name, label in HOSTILE.items()}, **REPLACED}
-
 
 def test_hostile_labels_are_shown_as_text(either):
     # All in one picture: on results, on leaves and on constants.
     nodes = []
-    for label, _ in LABELS.values():
+    for label, _ in SHOWN.values():
         leaf, number = Value(1.0, label=label), constant(2.0)
         number.label = label
         nodes += [leaf, number]
     svg = svg_of(nodes)
     boxes, edges = parse(svg)
-    shown = [text for _, text in LABELS.values() for _ in range(2)]
+    shown = [text for _, text in SHOWN.values() for _ in range(2)]
     assert [boxes[f"n{k}"][0] for k in range(1, len(nodes) + 1)] == shown
     assert len(boxes) == len(nodes) and not edges
-    allowed = {f"{SVG}{tag}" for tag in ("svg", "g", "title", "polygon", "polyline", "path", "ellipse", "text")}
-    for element in ET.fromstring(svg).iter():
-        assert element.tag in allowed
-        assert not any("href" in name or name.startswith("on") for name in element.attrib)
+    assert not active_parts(svg)
 
 
 @pytest.mark.parametrize("label", HOSTILE.values(), ids=HOSTILE)
@@ -385,107 +258,6 @@ def test_saving_to_a_symbolic_link_writes_what_it_points_to(tmp_path):
     assert (tmp_path / "link.dot").is_symlink() and "digraph" in (tmp_path / "target.dot").read_text()
 
 
-# --- without Graphviz, and in its trouble
-
-
-def test_without_any_layout(only, tmp_path):
-    only(None, False)
-    diagram = viz.draw(expression())
-    with pytest.raises(RuntimeError) as caught:
-        diagram.save(tmp_path / "graph.svg")
-    for part in ("found neither", "pip install 'glassgrad[viz]'", "viz.tree(value)", '.save("graph.dot")'):
-        assert part in str(caught.value)
-    assert not (tmp_path / "graph.svg").exists()
-    diagram.save(tmp_path / "graph.dot")
-
-
-def test_a_broken_program_is_replaced_by_the_package(only):
-    only(BROKEN, True)
-    assert len(parse(svg_of(expression()))[0]) == 6
-
-
-def test_files_in_the_current_folder_do_not_stand_in_for_modules(only, tmp_path, monkeypatch):
-    only(None, True)
-    (tmp_path / "pygraphviz.py").write_text("raise SystemExit('taken for the package')")
-    monkeypatch.chdir(tmp_path)
-    assert len(parse(svg_of(expression()))[0]) == 6
-
-
-def test_what_a_broken_program_said_is_told(only, tmp_path):
-    only(BROKEN, False)
-    with pytest.raises(RuntimeError, match='dot ended with 3: Format: "svg" not recognized; install it'):
-        viz.draw(expression()).save(tmp_path / "graph.svg")
-
-
-SYSTEMS = {
-    "Debian": ("linux", {"ID": "debian"}, "or sudo apt install graphviz;"),
-    "Mint": ("linux", {"ID": "linuxmint", "ID_LIKE": "ubuntu debian"}, "or sudo apt install graphviz;"),
-    "Fedora": ("linux", {"ID": "fedora"}, "or sudo dnf install graphviz;"),
-    "Rocky": ("linux", {"ID": "rocky", "ID_LIKE": "rhel centos fedora"}, "or sudo dnf install graphviz;"),
-    "unknown": ("linux", {"ID": "haiku"}, "or Graphviz from https://graphviz.org/download;"),
-    "no release file": ("linux", None, "or Graphviz from https://graphviz.org/download;"),
-    "macOS": ("darwin", None, "or brew install graphviz;"),
-    "Windows": ("win32", None, "or winget install graphviz (or: choco install graphviz);"),
-}
-
-
-@pytest.mark.parametrize(("system", "release", "line"), SYSTEMS.values(), ids=SYSTEMS)
-def test_the_line_that_installs_it_here(monkeypatch, system, release, line):
-    def read() -> dict[str, str]:
-        if release is None:
-            raise OSError("no such file")
-        return release
-
-    monkeypatch.setattr(layout.sys, "platform", system)
-    monkeypatch.setattr("platform.freedesktop_os_release", read)
-    assert line in layout.advice()
-
-
-def test_without_the_package_graphviz(monkeypatch):
-    monkeypatch.setitem(sys.modules, "graphviz", None)
-    with pytest.raises(ImportError, match=r"needs the Python package graphviz; .*; install it with: pip install"):
-        viz.draw(Value(1.0))
-    assert viz.tree(Value(1.0))
-
-
-def tangle() -> Value:
-    """A graph that Graphviz needs minutes for."""
-    choose = random.Random(0).sample
-    nodes = [Value(1.0) for _ in range(10)]
-    for _ in range(4000):
-        x, y = choose(nodes, 2)
-        nodes.append(x * y)
-    return functions.sum(nodes)
-
-
-@pytest.mark.parametrize("machine", [(SLOW, True), (None, True)], ids=["program", "package"])
-def test_the_layout_is_stopped_and_the_text_is_kept(only, tmp_path, machine):
-    only(*machine)
-    diagram = viz.draw(tangle(), time_limit=60)
-    start = time.monotonic()
-    with pytest.raises(TimeoutError) as caught:
-        diagram.save(tmp_path / "graph.svg", time_limit=1.5)
-    assert time.monotonic() - start < 10
-    for part in (
-        "took longer than 1.5 s",
-        "4,011 boxes",
-        'collapse="auto"',
-        "smaller part",
-        "time_limit=",
-        ".dot",
-        "viz.tree(value)",
-    ):
-        assert part in str(caught.value)
-    assert str(tmp_path / "graph.svg.dot") in str(caught.value)
-    assert (tmp_path / "graph.svg.dot").read_text(encoding="utf-8") == diagram.source
-    assert not (tmp_path / "graph.svg").exists()
-
-
-@pytest.mark.parametrize("time_limit", [60, math.inf])
-def test_time_limits(time_limit):
-    assert "image/svg+xml" in viz.draw(Value(1.0), time_limit=time_limit)._repr_mimebundle_()
-
-
 # --- notebooks
 
 
@@ -496,18 +268,6 @@ def test_the_bundle_has_text_and_picture(either):
     assert bundle["text/plain"] == f"{diagram!r}\n{viz.tree(expression())}"
     assert set(diagram._repr_mimebundle_(include=["text/plain"])) == {"text/plain"}
     assert set(diagram._repr_mimebundle_(exclude=["text/plain"])) == {"image/svg+xml"}
-
-
-@pytest.mark.parametrize(
-    ("machine", "reason"),
-    [((None, False), "found neither"), ((BROKEN, False), "not recognized"), ((SLOW, False), "took longer")],
-    ids=["none", "broken", "slow"],
-)
-def test_the_bundle_never_raises(only, machine, reason):
-    only(*machine)
-    bundle = viz.draw(expression(), time_limit=0.3)._repr_mimebundle_()
-    assert set(bundle) == {"text/plain"}
-    assert "loss = tanh(#5)" in bundle["text/plain"] and reason in bundle["text/plain"]
 
 
 # --- mistakes

@@ -8,12 +8,12 @@ import xml.etree.ElementTree as ET
 from typing import Any, cast
 
 import pytest
+from diagrams import SVG, expression, parse, svg_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 import viz
 from engine import Trace, Value, constant
-from tests.test_diagram import SVG, expression, parse, svg_of
 from viz import boxes, dot, moment
 from viz.heat import DECADES, NAMES, Heat
 

@@ -31,16 +31,17 @@ from typing import Any
 
 import compiler_formulas as formulas
 import compiler_networks as networks
+import compiler_points as points
 import numpy as np
-from compiler_training import Array, Row, as_values
+from compiler_training import Array, Row, as_values, layers_of
 
 import engine
 import nn
 from engine import functions
 
 ROWS: dict[str, Callable[[], Row]] = {
-    "moons": networks.moons,
-    "xor": networks.xor,
+    "moons": points.moons,
+    "xor": points.xor,
     "classifier32": partial(networks.classifier, (784, 64, 64, 10), 64, "float32", 1.15),
     "classifier64": partial(networks.classifier, (784, 64, 64, 10), 64, "float64", 1.15),
     "small32": partial(networks.classifier, (784, 10, 10), 32, "float32", 1.1),
@@ -65,7 +66,7 @@ def agreeing(row: Row, steps: int = 3) -> dict[str, Any]:
             made[name] = make()
         except ImportError:
             continue
-        count = 1 if isinstance(made[name], networks.Training) else steps
+        count = 1 if isinstance(made[name], points.Training) else steps
         for _ in range(count):
             made[name].step()
         results[name] = made[name].result()
@@ -141,9 +142,9 @@ def compilation(largest: int) -> None:
     print("|---|---|---|---|---|")
     chance, sizes = np.random.default_rng(0), [1000, *(10**k for k in range(3, 7) if 10**k <= largest)]
     for k, nodes in enumerate(sizes):
-        points = chance.normal(size=(max(1, nodes // 680), 2))
-        values = [as_values(table) for table in networks.layers_of(2, 16, 16, 1)]
-        loss = networks.scalar_moons(values, points, np.ones(len(points)))
+        places = chance.normal(size=(max(1, nodes // 680), 2))
+        values = [as_values(table) for table in layers_of(2, 16, 16, 1)]
+        loss = points.scalar_moons(values, places, np.ones(len(places)))
         count = len(engine.graph.topological_order(loss()))
         rounds = max(1, min(15, 300_000 // count))
         eager = typical(loss, rounds) / count * 1e6

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from itertools import cycle
+from itertools import cycle, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +19,8 @@ from engine import Value
 
 Array = Any
 Batches = Sequence[tuple[Array, ...]]
+
+CHANCE = np.random.default_rng(1)
 
 
 class Row(NamedTuple):
@@ -33,6 +35,19 @@ class Row(NamedTuple):
 
 def installed(*names: str) -> list[str]:
     return [name for name in names if importlib.util.find_spec(name)]
+
+
+def layers_of(*sizes: int, dtype: str = "float64") -> list[Array]:
+    """Weights and biases, layer by layer."""
+    tables: list[Array] = []
+    for inputs, outputs in pairwise(sizes):
+        tables += [CHANCE.normal(0, inputs**-0.5, (outputs, inputs)).astype(dtype), np.zeros(outputs, dtype)]
+    return tables
+
+
+def pairs(tables: Any) -> list[tuple[Any, Any]]:
+    """Weights with their biases."""
+    return list(zip(tables[::2], tables[1::2], strict=True))
 
 
 class Descent:

@@ -21,7 +21,7 @@ class AnomalyError(FloatingPointError):
 
 
 def sweep_watching(order: list[Value]) -> None:
-    """The same, stopping where a gradient stops being finite."""
+    """The reverse sweep, stopping where a gradient stops being finite."""
     for node in order:
         upstream = node._grad
         for parent, partial in zip(node.parents, node.partials, strict=True):

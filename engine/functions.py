@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from engine import functions
 from engine.generate import function_source
+from engine.operators import define
 from engine.ops import OPS
-from engine.value import define
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,10 +13,11 @@ from array import array
 
 from engine.gradcheck import check_gradients
 from engine.graph import topological_order
+from engine.operators import node_of
 from engine.ops import CONSTANT, LEAF
 from engine.report import GradientReport
 from engine.rules import evaluator
-from engine.value import Value, constant, node_of, operand
+from engine.value import Value, constant, operand
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

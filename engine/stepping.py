@@ -297,8 +297,8 @@ def _is_made_at(node: Value, line: int | str) -> bool:
 def _record(order: tuple[Value, ...], upstream: float) -> list[Row]:
     """The reverse sweep as rows (node, parent, slot, upstream, partial, before, after).
 
-    What `_sweep` of engine/value.py does, on gradients of its own. Its shortcut for dead units adds zeros only, and
-    adding a zero to a sum that started from 0.0 changes no bit.
+    What `_sweep` of engine/backpropagation.py does, on gradients of its own. Its shortcut for dead units adds zeros
+    only, and adding a zero to a sum that started from 0.0 changes no bit.
     """
     rows: list[Row] = []
     emit = rows.append

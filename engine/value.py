@@ -8,34 +8,33 @@ goes.
 One or two parents lie in slots of their own, and so do one or two lists of them (the two sides of a dot). A node of
 one or two operands is one object to Python's cyclic collector, not three: building graphs is up to 1.7 times faster.
 
-The operators and methods come from the operation table: see `engine/ops.py` for what they compute and
-`engine/generate.py` for how they are written.
+The operators and methods come from the operation table: see `engine/ops.py` for what they compute,
+`engine/generate.py` for how they are written and `engine/operators.py` for how they come here.
 """
 
 from __future__ import annotations
 
 import math
-from itertools import chain
 
-from engine import anomaly, arrays, copying, modes, tracing
-from engine.generate import method_names, method_source, names_in_code
+from engine import copying, modes, tracing
+from engine.backpropagation import backpropagate
 from engine.graph import topological_order
-from engine.ops import CONSTANT, LEAF, OPS, Op
-from engine.rules import evaluator
+from engine.ops import CONSTANT, LEAF
 from engine.source_lines import calling_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
     from typing import Any, Self
 
     from engine.generated import Methods
+    from engine.ops import Op
 else:
     Methods = object
 
 new = object.__new__
 modes_active = False
 """Whether any thread is in a mode: kept up to date by `modes`."""
+modes.attach(globals())
 
 
 class Value(Methods):
@@ -78,6 +77,7 @@ class Value(Methods):
         _second: Any  # the second parent or the parents after `_first`, or None
         _to_first: Any  # the partial, or a tuple of partials
         _to_second: Any
+        __array_ufunc__: Any  # NumPy's functions, from `engine/operators.py` as the operators are
 
     def __init__(self, data: float, label: str | None = None) -> None:
         self._data = _own_number(data)
@@ -188,25 +188,7 @@ class Value(Methods):
                 f"a constant has no graph to go back through: got {self!r}; "
                 "compute it from Values, and outside no_grad()"
             )
-        order = topological_order(self)
-        leaves = [node for node in order if node._first is None]
-        before = [leaf._grad for leaf in leaves]
-        order.reverse()
-        try:
-            for node in order:
-                node._grad = 0.0
-            self._grad = start
-            if "detect_anomaly" in modes.active():
-                anomaly.sweep_watching(order)
-            else:
-                _sweep(order)
-            after = [0.0 if leaf.op is CONSTANT else leaf._grad + old for leaf, old in zip(leaves, before, strict=True)]
-        except BaseException:
-            for leaf, old in zip(leaves, before, strict=True):
-                leaf._grad = old
-            raise
-        for leaf, gradient in zip(leaves, after, strict=True):
-            leaf._grad = gradient
+        backpropagate(self, start)
 
     def zero_grad(self) -> None:
         """Set the gradient of this node, and of everything it was computed from, to zero."""
@@ -291,7 +273,7 @@ class Value(Methods):
 
         return describe(self)
 
-    # --- copies, pickles, NumPy
+    # --- copies and pickles
 
     def __copy__(self) -> Self:
         if modes_active:
@@ -307,10 +289,6 @@ class Value(Methods):
         if modes_active:
             tracing.check(self, "a pickle")
         return copying.reduced(self)
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        """NumPy's functions treat a Value as the scalar it is: `np.exp(v)`, `np.float64(2) * v`, `v + array`."""
-        return arrays.apply_ufunc(Value, apply, ufunc, method, inputs, options)
 
 
 def _leaving(thing: object, how: str) -> float:
@@ -329,7 +307,7 @@ def _joined(first_parent: Any, first: Any, second: Any) -> tuple[Any, ...]:
     return (first,) if second is None else (first, second)
 
 
-# --- making nodes
+# --- numbers that enter
 
 
 def real(number: object) -> float:
@@ -349,10 +327,10 @@ def real(number: object) -> float:
     except TypeError:  # NumPy counts its time spans among the numbers
         pass
     except OverflowError:
-        size = f"one of {number.bit_length()} bits" if isinstance(number, int) else _shortened(number)
+        size = f"one of {number.bit_length()} bits" if isinstance(number, int) else shortened(number)
         raise OverflowError(f"a number too large for a float; got {size}; use at most 1.8e308") from None
     raise TypeError(
-        f"a Value holds one real number; got {type(number).__name__}: {_shortened(number)}; "
+        f"a Value holds one real number; got {type(number).__name__}: {shortened(number)}; "
         "pass an int, a float or a NumPy real scalar, and make one Value for each number"
     )
 
@@ -361,7 +339,7 @@ def _own_number(number: object) -> float:
     """A number that is nobody's node: taking a Value's number would cut its graph off without a word."""
     if isinstance(number, Value):
         raise TypeError(
-            f"a Value cannot hold another; got {_shortened(number)}; use it as it is, its .data, or .detach()"
+            f"a Value cannot hold another; got {shortened(number)}; use it as it is, its .data, or .detach()"
         )
     return real(number)
 
@@ -381,7 +359,8 @@ def is_operand(thing: object) -> bool:
     return isinstance(thing, (Value, float, int)) or _is_real(thing)
 
 
-def _shortened(thing: object) -> str:
+def shortened(thing: object) -> str:
+    """How a thing looks, in 60 characters."""
     text = repr(thing).replace("\n", " ")
     return text if len(text) <= 60 else text[:57] + "..."
 
@@ -404,169 +383,3 @@ def constant(number: float) -> Value:
 def operand(thing: object) -> Value:
     """A Value as it is, a number as a constant; anything else is a TypeError."""
     return thing if isinstance(thing, Value) else constant(thing)  # type: ignore[arg-type]  # constant checks
-
-
-def node_of(op: Op, parents: tuple[Value, ...], data: float, partials: tuple[float, ...]) -> Value:
-    """A computed node."""
-    node = new(Value)
-    node._data = data
-    node._grad = 0.0
-    node.op = op
-    node._connect(parents, partials)
-    node._note = None
-    return node
-
-
-def record(op: Op, parents: tuple[Value, ...], data: float, partials: tuple[float, ...]) -> Value:
-    """A computed node, as the modes that hold here want it."""
-    active = modes.active()
-    if "detect_anomaly" in active:
-        anomaly.check_forward(op, parents, data)
-    if "no_grad" in active:
-        if "tracing" in active:
-            tracing.refuse(node_of(op, parents, data, partials), "no_grad()")
-        return constant(data)
-    node = node_of(op, parents, data, partials)
-    if "record_source" in active:
-        line = calling_line()
-        node._note = _notes.get(line) or _notes.setdefault(line, (None, line))
-    return node
-
-
-# Nodes that were made on one line share their note: the cyclic collector has less to look at.
-_notes: dict[tuple[str, int], tuple[None, tuple[str, int]]] = {}
-
-
-def apply(op: Op, operands: Sequence[object]) -> Value:
-    """Any operation on Values and numbers, the general way: with IEEE 754's answer at every corner.
-
-    Raises:
-        TypeError: an operand is neither a Value nor a real number.
-
-    >>> apply(OPS["div"], (1.0, Value(0.0)))
-    Value(inf, grad=0.0, op='div')
-    """
-    parents = tuple(map(operand, operands))
-    data, partials = evaluator(op)(*[parent._data for parent in parents])
-    return _recorded_unless_constant(op, parents, operands, data, partials)
-
-
-def _recorded_unless_constant(
-    op: Op, parents: tuple[Value, ...], operands: Sequence[object], data: float, partials: Sequence[float]
-) -> Value:
-    entered = [parent is not thing for parent, thing in zip(parents, operands, strict=True)]
-    if all(entered):
-        if "detect_anomaly" in modes.active():
-            anomaly.check_forward(op, parents, data)
-        return constant(data)
-    return record(op, parents, data, tuple(0.0 if new else p for p, new in zip(partials, entered, strict=True)))
-
-
-def apply_operator(op: Op, x: object, y: object) -> Value:
-    """`apply` for Python's operators: what is not a number is left to the other side."""
-    return apply(op, (x, y)) if is_operand(x) and is_operand(y) else NotImplemented
-
-
-def listed(things: Iterable[object], op: Op) -> tuple[object, ...]:
-    """The operands of a variadic operation, as a tuple.
-
-    Raises:
-        TypeError: they cannot be iterated over.
-    """
-    try:
-        iterator = iter(things)
-    except TypeError:
-        raise TypeError(
-            f"{op.name} takes an iterable of values and numbers; got {_shortened(things)}; write {op.name}([a, b, ...])"
-        ) from None
-    return tuple(iterator)
-
-
-def apply_to_lists(op: Op, lists: tuple[tuple[object, ...], ...]) -> Value:
-    """A variadic operation, the general way.
-
-    Raises:
-        ValueError: two lists of different length, or no operands where the result needs one.
-        TypeError: an operand is neither a Value nor a real number.
-    """
-    lengths = [len(things) for things in lists]
-    if len(set(lengths)) > 1:
-        raise ValueError(
-            f"{op.name} takes lists of equal length; got lengths {' and '.join(map(str, lengths))}; "
-            "give each operand its partner"
-        )
-    if not lengths[0]:
-        if op.empty is None:
-            raise ValueError(f"{op.name} of no operands has no value; got an empty list; pass at least one")
-        return constant(op.empty)
-    operands = tuple(chain(*lists))
-    parents = tuple(map(operand, operands))
-    numbers = [parent._data for parent in parents]
-    rows = [numbers[k : k + lengths[0]] for k in range(0, len(numbers), lengths[0])]
-    data, partials = evaluator(op)(*rows)
-    return _recorded_unless_constant(op, parents, operands, data, partials)
-
-
-# --- the reverse sweep
-
-
-def _sweep(order: list[Value]) -> None:
-    """Pass every node's gradient on to its parents; `order` has the root first."""
-    for node in order:
-        first, second, upstream = node._first, node._second, node._grad
-        if first is None:
-            continue
-        if first.__class__ is tuple:
-            if not upstream and math.isfinite(sum(node._to_first) + sum(node._to_second or ())):
-                continue  # a dead unit adds 0 * partial = 0 everywhere: half of a relu network does
-            for parent, partial in zip(first, node._to_first, strict=True):
-                parent._grad += upstream * partial
-            if second is not None:
-                for parent, partial in zip(second, node._to_second, strict=True):
-                    parent._grad += upstream * partial
-        else:
-            first._grad += upstream * node._to_first
-            if second is not None:
-                second._grad += upstream * node._to_second
-
-
-# --- installing the operators
-
-_scope: dict[str, object] = {
-    **names_in_code(),
-    **{f"OP_{op.name}": op for op in OPS.values()},
-    "Value": Value, "new": new, "constant": constant, "record": record,
-    "apply": apply, "apply_operator": apply_operator, "apply_to_lists": apply_to_lists, "listed": listed,
-    "__name__": __name__,
-}  # fmt: skip
-modes.attach(_scope, operators=True)
-modes.attach(globals())
-
-
-def define(source: str, name: str, title: str) -> Callable[..., Any]:
-    """The function `name` that generated source defines, registered so that tracebacks and debuggers can show it."""
-    import linecache
-
-    file = f"<glassgrad {title}>"
-    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    made: dict[str, Callable[..., Any]] = {}
-    exec(compile(source, file, "exec"), _scope, made)
-    return made[name]
-
-
-class _Method:
-    """Stands in for a generated method until it is first looked up: `import engine` need not compile them all."""
-
-    def __init__(self, op: Op, name: str) -> None:
-        self.op, self.name = op, name
-
-    def __get__(self, node: Value | None, owner: type[Value]) -> Any:
-        method = define(method_source(self.op, self.name), self.name, f"Value.{self.name}")
-        method.__qualname__ = f"Value.{self.name}"
-        setattr(Value, self.name, method)
-        return method.__get__(node, owner)
-
-
-for _op in OPS.values():
-    for _name in method_names(_op):
-        setattr(Value, _name, _Method(_op, _name))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from engine import OPS, Value, functions, value
+from engine import OPS, Value, functions, operators
 from engine.generate import method_names
 
 
@@ -16,7 +16,7 @@ def wrong_rule(patch: pytest.MonkeyPatch, name: str, *partials: str) -> Iterator
     """Another partial in the table, in everything that is generated from it."""
     op = OPS[name]
     for method in method_names(op):  # looking one up makes it: before the rule is wrong, to have it again afterwards
-        patch.setattr(Value, method, value._Method(op, method))
+        patch.setattr(Value, method, operators._Method(op, method))
     patch.setattr(op, "partials", partials)
     patch.setattr("engine.rules._evaluators", {})
     vars(functions).pop(name, None)  # made when first asked for, wrong here and right again afterwards

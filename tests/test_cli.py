@@ -39,7 +39,7 @@ def interrupted():
 
 def wrong():
     from engine import OPS
-    from engine.value import node_of
+    from engine.operators import node_of
     x = Value(2.0, label="x")
     return node_of(OPS["square"], (x,), 4.0, (4.5,))
 

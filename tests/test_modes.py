@@ -17,6 +17,7 @@ from engine import (
     enable_grad,
     functions,
     no_grad,
+    operators,
     record_source,
     value,
 )
@@ -38,11 +39,11 @@ def test_no_grad_records_nothing_and_ends() -> None:
 
 def test_operators_know_of_a_mode_only_if_it_concerns_them() -> None:
     """Recording for compilation is as quick as recording: the flag that operators test stays down."""
-    operators = vars(value)["_scope"]
+    scope = vars(operators)["_scope"]
     for mode, concerns in ((tracing, False), (enable_grad, False), (no_grad, True), (record_source, True)):
         with mode():
-            assert (operators["modes_active"], value.modes_active) == (concerns, True)
-        assert (operators["modes_active"], value.modes_active) == (False, False)
+            assert (scope["modes_active"], value.modes_active) == (concerns, True)
+        assert (scope["modes_active"], value.modes_active) == (False, False)
     with tracing(), no_grad(), pytest.raises(TracingError, match="no_grad"):
         Value(2.0) * 3
 

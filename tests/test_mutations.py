@@ -17,7 +17,7 @@ from dags import Dag, dags
 from planting import wrong_rule
 from test_ops import test_partials_equal_finite_differences as check_operation
 
-from engine import OPS, Value, differentiate, functions, value
+from engine import OPS, Value, backpropagation, differentiate, functions
 from engine.graph import topological_order
 from engine.rules import evaluator
 
@@ -152,11 +152,11 @@ def loses_the_last(root: Value) -> list[Value]:
 
 
 def sweep(function: Callable[[list[Value]], None]) -> Callable[[pytest.MonkeyPatch], object]:
-    return _named(lambda patch: patch.setattr(value, "_sweep", function), function)
+    return _named(lambda patch: patch.setattr(backpropagation, "_sweep", function), function)
 
 
 def order(function: Callable[[Value], list[Value]]) -> Callable[[pytest.MonkeyPatch], object]:
-    return _named(lambda patch: patch.setattr(value, "topological_order", function), function)
+    return _named(lambda patch: patch.setattr(backpropagation, "topological_order", function), function)
 
 
 def _named(plant: Callable[[pytest.MonkeyPatch], object], function: Any) -> Callable[[pytest.MonkeyPatch], object]:
@@ -170,7 +170,7 @@ def keeps_inner_gradients(patch: pytest.MonkeyPatch) -> None:
     def backward(self: Value, upstream: float = 1.0) -> None:
         nodes = topological_order(self)
         self._grad += upstream
-        value._sweep(nodes[::-1])
+        backpropagation._sweep(nodes[::-1])
 
     patch.setattr(Value, "backward", backward)
 

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from engine import OPS, Op, Trace, Value, constant, functions
 from engine.graph import topological_order
+from engine.operators import node_of
 from engine.replay import Replay, check_graph, replay
 from engine.subject import reverse
 from engine.testing import FUNCTIONS, Program, graphs, regime_floats
-from engine.value import node_of
 
 NAN = math.nan
 

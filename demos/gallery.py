@@ -17,8 +17,6 @@ from __future__ import annotations
 import argparse
 import math
 import shutil
-from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -29,7 +27,7 @@ from tqdm import trange
 
 import nn
 import viz
-from engine import Trace, Value, functions, no_grad, record_source
+from engine import Trace, Value, functions, record_source
 
 
 def neuron(path: Path) -> None:
@@ -107,32 +105,14 @@ def two_moons(count: int, generator: Random) -> tuple[list[list[float]], list[in
     return points, classes
 
 
-def error(model: nn.MLP, points: list[list[float]], classes: list[int]) -> Value:
-    """Mean squared error."""
-    return nn.mse([model(point)[0] for point in points], classes)
-
-
-def descend(model: nn.MLP, loss: Callable[[], Value], rate: float, steps: int) -> Iterator[float]:
-    """Gradient descent; yields each loss while its gradients are there."""
-    optimizer, parameters = nn.SGD(rate), model.parameters()
-    for _ in trange(steps, desc="training", unit="step", leave=False, disable=None):
-        current = loss()
-        model.zero_grad()
-        current.backward()
-        yield current.data
-        optimizer.step(parameters)
-
-
 def boundary(path: Path) -> None:
     """A 2-8-8-1 network trained on sixty points, and its error on sixty others."""
     generator = Random(1)
     known, unknown = two_moons(60, generator), two_moons(60, generator)
     model = nn.MLP(2, [8, 8, 1], "tanh", seed=0)
-    history: dict[str, list[float]] = {"loss": [], "val_loss": []}
-    for loss in descend(model, partial(error, model, *known), rate=0.1, steps=600):
-        history["loss"].append(loss)
-        with no_grad():
-            history["val_loss"].append(error(model, *unknown).data)
+    history = nn.fit(
+        model, *known, optimizer=nn.SGD(0.1), epochs=600, batch_size=60, shuffle=False, validation_data=unknown
+    )
     figure, (left, right) = side_by_side()
     viz.plots.decision_boundary(model, *known, ax=left, resolution=80)
     viz.plots.curves(history, ax=right, log=True, xlabel="step of gradient descent")
@@ -147,11 +127,23 @@ def vanishing(path: Path) -> None:
     figure, axes = side_by_side()
     for ax, activation, initializer in zip(axes, ("sigmoid", "relu"), ("glorot_normal", "he_normal"), strict=True):
         model = nn.MLP(2, [8] * 7 + [1], activation, initializer=initializer, seed=0)
-        steps = descend(model, partial(error, model, points, classes), rate=0.01, steps=40)
-        norms = [viz.plots.layer_gradient_norms(model.named_parameters()) for _ in steps]
+        norms = [gradients(model, points, classes) for _ in trange(40, unit="step", leave=False, disable=None)]
         viz.plots.gradient_norms(norms, ax=ax, xlabel="step of gradient descent")
         ax.set(title=f"eight layers, {activation}", ylim=(1e-5, 3))
     save(figure, path)
+
+
+def error(model: nn.MLP, points: list[list[float]], classes: list[int]) -> Value:
+    """Mean squared error."""
+    return nn.mse([model(point)[0] for point in points], classes)
+
+
+def gradients(model: nn.MLP, points: list[list[float]], classes: list[int]) -> dict[str, float]:
+    """A step of gradient descent; returns the gradient norms of its layers."""
+    model.zero_grad()
+    error(model, points, classes).backward()
+    nn.SGD(0.01).step(model.parameters())
+    return viz.plots.layer_gradient_norms(model.named_parameters())
 
 
 def side_by_side() -> tuple[Figure, list[Axes]]:

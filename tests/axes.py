@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 matplotlib.use("Agg")
 
 ANY_NUMBERS = st.lists(st.floats(-1e30, 1e30) | st.sampled_from([math.nan, math.inf, -math.inf, 0.0]), min_size=1)
-drawing = settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+drawing = settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 POINTS = [[0.0, 0.0], [1.0, 0.0], [0.0, 2.0], [1.0, 2.0]]
 

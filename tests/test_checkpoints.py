@@ -1,0 +1,119 @@
+"""Checkpoints: a resumed run is the run that was never interrupted, and a file is always complete."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_training import MODELS, numbers, trained
+
+import nn
+
+
+@pytest.mark.parametrize("backend", ["numpy", "python", None])
+@pytest.mark.parametrize("name", ["perceptron", "both"])
+def test_a_resumed_run_is_the_uninterrupted_one(name: str, backend: str | None, tmp_path: Path) -> None:
+    """Bit for bit: numbers, running statistics, history, optimizer and the patience of early stopping."""
+    options: dict[str, Any] = {"compile": False} if backend is None else {"backend": backend}
+    rate = partial(nn.ReduceOnPlateau, 0.1, factor=0.5, patience=0)
+    model, parted = MODELS[name](), MODELS[name]()
+    stopping = partial(nn.EarlyStopping, "val_accuracy", patience=4)
+    true = trained(model, epochs=9, optimizer=nn.Adam(rate()), callbacks=[stopping()], **options)
+
+    def interrupt(training: nn.Training) -> None:
+        if training.epoch == 3:
+            raise RuntimeError("the power is gone")
+
+    for stop in (interrupt, lambda training: None):
+        parted = MODELS[name]()
+        callbacks = [nn.Checkpoint(tmp_path / "run"), stopping(), stop]
+        try:
+            found = trained(parted, epochs=9, optimizer=nn.Adam(rate()), callbacks=callbacks, **options)
+        except RuntimeError:
+            continue
+    assert found.history == true.history
+    assert found.stopped == true.stopped
+    assert numbers(parted) == numbers(model)
+
+
+OTHER_RUNS: dict[str, tuple[Callable[[], nn.Module], dict[str, Any], str]] = {
+    "model": (lambda: nn.MLP(2, [6, 3], "tanh", seed=0), {}, "got model 'MLP.*5 tanh.*', this run has 'MLP.*6 tanh"),
+    "optimizer": (MODELS["perceptron"], {"optimizer": nn.SGD(0.1)}, "got optimizer 'Adam', this run has 'SGD'"),
+    "seed": (MODELS["perceptron"], {"seed": 4}, "got seed 3, this run has 4; train alike"),
+    "callbacks": (MODELS["perceptron"], {"more": [nn.EarlyStopping()]}, r"callbacks \['Checkpoint'\], this run has"),
+}
+
+
+@pytest.mark.parametrize(("make", "options", "message"), OTHER_RUNS.values(), ids=OTHER_RUNS)
+def test_checkpoints_of_other_runs(
+    make: Callable[[], nn.Module], options: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "run"
+    trained(MODELS["perceptron"](), callbacks=[nn.Checkpoint(path)])
+    model = make()
+    before = numbers(model)
+    callbacks = [nn.Checkpoint(path), *options.pop("more", [])]
+    with pytest.raises(ValueError, match=message):
+        trained(model, callbacks=callbacks, **options)
+    assert numbers(model) == before
+    trained(make(), callbacks=[nn.Checkpoint(path, resume=False)])
+
+
+def test_a_run_that_is_over_has_nothing_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    one, other = MODELS["perceptron"](), MODELS["perceptron"]()
+    first = trained(one, callbacks=[nn.Checkpoint(path)])
+    assert trained(other, callbacks=[nn.Checkpoint(path)]).history == first.history
+    assert numbers(one) == numbers(other)
+    assert trained(other, epochs=6, callbacks=[nn.Checkpoint(path)]).epochs == 6
+
+
+KILLS = int(os.environ.get("GLASSGRAD_KILLS", "5"))
+
+RUN = """
+import json, sys
+import nn
+from test_training import MODELS, numbers, trained
+model = MODELS["both"]()
+history = trained(model, epochs=int(sys.argv[2]), callbacks=[nn.Checkpoint(sys.argv[1])], backend="python")
+print(json.dumps([numbers(model), history.history]))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills processes")
+def test_killed_at_any_moment(tmp_path: Path) -> None:
+    """Also while a checkpoint is written: the newest complete one loads, and leads to the same numbers."""
+    path, epochs, chance = tmp_path / "run", "2000", random.Random(0)
+    here = Path(__file__).parent
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(here), str(here.parent)])}
+    command = [sys.executable, "-c", RUN, str(path), epochs]
+    kills = 0
+    while kills < KILLS:
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
+        moved = path.stat().st_mtime_ns if path.exists() else 0
+        while process.poll() is None and (path.stat().st_mtime_ns if path.exists() else 0) == moved:
+            time.sleep(0.001)
+        time.sleep(chance.uniform(0.0, 0.05))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        kills += 1
+    _, notes = nn.array_files.load_arrays(path)
+    assert 1 < notes["epoch"] < int(epochs)
+    goes_on = json.loads(
+        subprocess.run(
+            [*command[:-1], str(notes["epoch"] + 3)], env=environment, stdout=subprocess.PIPE, check=True
+        ).stdout
+    )
+    model = MODELS["both"]()
+    true = trained(model, epochs=notes["epoch"] + 3, backend="python")
+    assert goes_on == [numbers(model), true.history]

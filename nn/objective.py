@@ -14,7 +14,7 @@ from engine import Value
 from engine.functions import mean
 from engine.graph import leaves
 from nn.module import Module
-from nn.nested import mapped
+from nn.nested import listed, mapped
 
 Loss = Callable[[Any, Any], Value]
 Penalty = Callable[[Sequence[Value]], Value]
@@ -72,13 +72,20 @@ class Eager:
     def __init__(self, objective: Objective, draws: Random, xs: Any, ys: Any) -> None:
         self.objective, self._draws = objective, draws
         buffers = [(buffer, buffer.data) for _, buffer in objective.model.named_buffers()]
-        used = set(leaves(self._computed(xs, ys)[0]))
+        used = self._used(xs, ys)
         for buffer, number in buffers:  # that batch was only looked at
             buffer.data = number
         self.order = [k for k, parameter in enumerate(objective.parameters) if parameter in used]
         self._parameters = [objective.parameters[k] for k in self.order]
-        self.numbers: Any = []
-        self.read()
+        self._others = [(path, it) for path, it in objective.model.named_parameters() if it not in used]
+        self.numbers: list[float] = []
+
+    def _used(self, xs: Any, ys: Any) -> set[Value]:
+        """The leaves behind the loss, also of what other numbers would look up: as the compiler would see it."""
+        try:
+            return set(leaves(self._computed([mapped(Value, listed(x)) for x in rows(xs)], ys)[0]))
+        except Exception:  # a model that takes nothing but numbers; if it takes none either, that says why
+            return set(leaves(self._computed(xs, ys)[0]))
 
     def _computed(self, xs: Any, ys: Any) -> tuple[Value, list[Any]]:
         objective = self.objective
@@ -89,16 +96,23 @@ class Eager:
             return mean([value for value, _ in pairs]), [outputs for _, outputs in pairs]
 
     def value_and_grad(self, xs: Any, ys: Any) -> tuple[float, list[Any], list[float]]:
-        """The mean loss over a batch, the outputs for each example, the gradient."""
-        for parameter in self._parameters:
+        """The mean loss over a batch, the outputs for each example, the gradient.
+
+        Raises:
+            ValueError: a parameter has a slope that the first batch did not use.
+        """
+        self.numbers = [parameter.data for parameter in self._parameters]  # anybody may have set them
+        for parameter in self.objective.parameters:
             parameter.grad = 0.0
         value, outputs = self._computed(xs, ys)
         value.backward()
+        for path, parameter in self._others:
+            if parameter.grad:
+                raise ValueError(
+                    f"fit finds the parameters that it trains by the first batch; got another one, {path!r}, later; "
+                    "let every example use it, or write the loop by hand"
+                )
         return value.data, mapped(float, outputs), [parameter.grad for parameter in self._parameters]
-
-    def read(self) -> None:
-        """Take the numbers from the Values."""
-        self.numbers[:] = [parameter.data for parameter in self._parameters]
 
     def write_back(self) -> None:
         """Put the numbers into the Values."""
@@ -146,9 +160,6 @@ class Compiled:
             for module, numbers in zip(self.objective.observers, observed, strict=True):
                 module.observe([part[0] for part in numbers])
         return value, outputs[0], gradient
-
-    def read(self) -> None:
-        """Nothing is to be done: what is written to the Values is written to the numbers."""
 
     def write_back(self) -> None:
         """Nothing is to be done: the Values look their numbers up."""

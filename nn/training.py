@@ -121,7 +121,6 @@ class Training:
     def numbers(self, numbers: Sequence[float]) -> None:
         for value, number in zip(self._values, numbers, strict=True):
             value.data = number
-        self._steps.read()
 
     def run(
         self, x: Any, y: Any, epochs: int, batch_size: int, shuffle: bool, validation: tuple[Any, Any] | None,

@@ -112,6 +112,48 @@ def test_an_optimizer_goes_on_where_it_was() -> None:
     assert optimizer.iterations == 20
 
 
+def compiled_and_eager(make: Callable[[], nn.Module], x: Any, y: Any, **options: Any) -> list[list[float]]:
+    """The numbers of a model after either kind of training."""
+    models = [make(), make()]
+    for model, compile in zip(models, (True, False), strict=True):
+        nn.fit(model, x, y, batch_size=2, epochs=2, optimizer=nn.SGD(0.1), seed=0, compile=compile, **options)
+    return list(map(numbers, models))
+
+
+def test_eager_training_moves_what_the_first_batch_does_not_use() -> None:
+    """The rows of an embedding that only later batches look up."""
+    things, y = list(range(6)), [float(k) for k in range(6)]
+    compiled, eager = compiled_and_eager(
+        lambda: nn.Sequential([nn.Embedding(6, 2, seed=0), nn.Dense(2, 1, seed=1)]), things, y
+    )
+    assert eager == pytest.approx(compiled, rel=1e-10)
+
+
+def test_what_a_callback_does_to_the_numbers_counts() -> None:
+    def halve(training: nn.Training) -> None:
+        for parameter in training.model.parameters():
+            parameter.data /= 2
+
+    compiled, eager = compiled_and_eager(lambda: nn.MLP(1, [1], seed=0), [[1.0], [2.0]], [1.0, 2.0], callbacks=[halve])
+    assert eager == pytest.approx(compiled, rel=1e-12)
+
+
+class Branching(nn.Module):
+    """A model that decides by numbers, which only eager training can follow."""
+
+    def __init__(self) -> None:
+        self.below, self.above = Value(1.0), Value(1.0)
+
+    def forward(self, x: float) -> Value:
+        return (self.above if x > 0.0 else self.below) * x
+
+
+def test_parameters_that_turn_up_later_are_not_passed_over() -> None:
+    message = "fit finds the parameters that it trains by the first batch; got another one, 'below', later; let"
+    with pytest.raises(ValueError, match=message):
+        nn.fit(Branching(), [1.0, -1.0], [2.0, 2.0], batch_size=1, shuffle=False, compile=False)
+
+
 class Halves(nn.Module):
     """A model with a parameter that nothing uses."""
 

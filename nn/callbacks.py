@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,11 +50,13 @@ class EarlyStopping(Callback):
     ) -> None:  # fmt: skip
         self.monitor, self.patience, self.least, self.restore_best = monitor, patience, least, restore_best
         self.sign = -1.0 if larger_is_better or (larger_is_better is None and not is_error(monitor)) else 1.0
-        self._best: dict[str, Any] = {"number": None, "epoch": 0, "numbers": []}
+
+    def begin(self, training: Training) -> None:
+        self._best: dict[str, Any] = {"number": math.inf, "epoch": 1, "numbers": []}
 
     def epoch_ended(self, training: Training) -> None:
         number, best = self.sign * training.history[self.monitor][-1], self._best
-        if best["number"] is None or number < best["number"] - self.least:
+        if number < best["number"] - self.least:
             self._best = {"number": number, "epoch": training.epoch, "numbers": training.numbers}
         elif training.epoch - best["epoch"] >= self.patience:
             training.stop(f"{self.monitor} has not improved since epoch {best['epoch']}")

@@ -248,6 +248,28 @@ def test_early_stopping_goes_back_to_the_best(monitor: str) -> None:
     assert numbers(model) == kept[best]
 
 
+def test_early_stopping_begins_anew_with_each_run() -> None:
+    """One object for two models: the second neither measures itself by the first nor takes its numbers."""
+    stopping, other = nn.EarlyStopping("loss", patience=2), nn.MLP(2, [3], seed=9)
+    trained(MODELS["perceptron"](), epochs=6, callbacks=[stopping])
+    alone = MODELS["dropout"]()
+    trained(alone, epochs=6, optimizer=nn.SGD(1e-6), callbacks=[nn.EarlyStopping("loss", patience=2)])
+    again = MODELS["dropout"]()
+    trained(again, epochs=6, optimizer=nn.SGD(1e-6), callbacks=[stopping])
+    assert numbers(again) == numbers(alone)
+
+
+def test_early_stopping_takes_anything_for_better_than_nan() -> None:
+    scores = iter([float("nan"), 3.0, 2.0, 1.0, 1.0])
+
+    def score(predictions: Any, targets: Any) -> float:
+        return next(scores)
+
+    stopping = nn.EarlyStopping("score", patience=2, larger_is_better=False)
+    options = {"epochs": 5, "batch_size": 32, "metrics": [score], "validation_data": None}
+    assert trained(MODELS["perceptron"](), callbacks=[stopping], **options).stopped == ""
+
+
 def test_a_plateau_lowers_the_rate() -> None:
     rate = nn.ReduceOnPlateau(0.1, factor=0.5, patience=0)
     seen: list[float] = []

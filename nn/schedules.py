@@ -19,6 +19,10 @@ Schedule = Callable[[int], float]
 class _Settings:
     def __post_init__(self) -> None:
         for name, setting in vars(self).items():
+            if isinstance(setting, ReduceOnPlateau):
+                raise ValueError(
+                    f"a plateau is noticed by the outermost schedule; got {self!r}; put the others into it"
+                )
             if name in ("every", "steps"):
                 fits, kind = isinstance(setting, int) and setting >= 1, "a whole number from 1"
             else:
@@ -141,7 +145,7 @@ class ReduceOnPlateau(_Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._best: float | None = None
+        self._best = -math.inf if self.higher_is_better else math.inf
         self._worse, self._scale = 0, 1.0
 
     def __call__(self, step: int) -> float:
@@ -151,7 +155,8 @@ class ReduceOnPlateau(_Settings):
         """Take note of one more value, usually once an epoch; nan is no improvement."""
         value = float(value)
         best, sign = self._best, 1.0 if self.higher_is_better else -1.0
-        if best is None or sign * (value - best) > self.threshold * abs(best):
+        margin = self.threshold * abs(best) if math.isfinite(best) else 0.0
+        if sign * (value - best) > margin:
             self._best, self._worse = value, 0
             return
         self._worse += 1

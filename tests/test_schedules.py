@@ -67,6 +67,14 @@ def test_a_plateau_is_pytorchs(higher: bool) -> None:
     assert len(rates) >= 3
 
 
+@pytest.mark.parametrize("first", [math.nan, math.inf])
+def test_anything_is_better_than_no_number(first: float) -> None:
+    rate = nn.ReduceOnPlateau(1.0, patience=1)
+    for value in (first, 3.0, 2.0):
+        rate.observe(value)
+    assert rate(0) == 1.0
+
+
 def test_a_plateau_scales_a_schedule() -> None:
     rate = nn.ReduceOnPlateau(nn.StepDecay(1.0, every=1, factor=0.5), factor=0.1, patience=0)
     rate.observe(-1.0)
@@ -85,6 +93,10 @@ def test_wrong_settings() -> None:
         (lambda: nn.Constant("0.1"), "rate must be"),  # type: ignore[arg-type]
         (lambda: nn.ExponentialDecay(math.inf, 0.9), "rate must be"),
         (lambda: nn.ReduceOnPlateau(0.1, factor=math.nan), "factor must be"),
+        (
+            lambda: nn.LinearWarmup(2, nn.ReduceOnPlateau(0.1)),
+            r"a plateau is noticed by the outermost schedule; got LinearWarmup\(.*; put the others into it",
+        ),
     ):
         with pytest.raises(ValueError, match=complaint):
             make()

@@ -69,7 +69,7 @@ class Module(metaclass=_Named):
     couples_examples = False
     """Whether in training an example's output depends on the others of its batch, as in batch normalisation."""
     observed: Any = ()
-    """What it saw of a batch that was recorded, in nested lists of Values, when it couples examples."""
+    """What it saw of the batches that were recorded, in nested lists of Values, when it couples examples."""
 
     @property
     def input_shape(self) -> tuple[int, ...] | None:

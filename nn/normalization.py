@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import cycle
 from typing import Any
 
-from engine import Value, modes
+from engine import Value
 from engine.functions import mean, reciprocal, sqrt, square, var
+from engine.modes import innermost
+from engine.tracing import tracing
 from engine.value import is_operand
 from nn.module import Module
 from nn.nested import flattened, listed, mapped, positive, shape_of, shaped, tensor, who
@@ -47,7 +50,8 @@ class BatchNorm(Module):
         self.momentum, self.eps = _number(momentum, "momentum", 1.0), _number(eps, "eps", math.inf)
         self.weight, self.bias = tensor(lambda: 1.0, self.features), tensor(float, self.features)
         self.running_mean, self.running_var = tensor(float, self.features), tensor(lambda: 1.0, self.features)
-        self.observed: tuple[list[Value], list[Value]] | tuple[()] = ()
+        self.observed: tuple[list[Value], ...] = ()
+        self._trace: tracing | None = None
 
     def forward(self, inputs: Any) -> Any:
         if self.training:
@@ -69,21 +73,22 @@ class BatchNorm(Module):
             )
         means, variances = [mean(numbers) for numbers in features], [var(numbers) for numbers in features]
         observed = means, [variance * (count / (count - 1)) for variance in variances]
-        if "tracing" in modes.active():
-            self.observed = observed
+        if trace := innermost(tracing):
+            before = self.observed if self._trace is trace else ()  # a layer may stand in several places
+            self.observed, self._trace = (*before, *observed), trace
         else:
             self.observe(mapped(lambda statistic: statistic.data, observed))
         return [self._normalized(example, means, variances) for example in batch]
 
     def observe(self, statistics: Sequence[Sequence[float]]) -> None:
-        """Move the running statistics towards a batch's: its means and unbiased variances, in the order of `observed`.
+        """Move the running statistics towards a batch's means and unbiased variances; then towards the next one's.
 
         >>> norm = BatchNorm(1, momentum=0.5)
         >>> norm.observe(([2.0], [3.0]))
         >>> norm.running_mean[0].data, norm.running_var[0].data
         (1.0, 2.0)
         """
-        for running, batch in zip((self.running_mean, self.running_var), statistics, strict=True):
+        for running, batch in zip(cycle((self.running_mean, self.running_var)), statistics, strict=False):
             for statistic, number in zip(running, batch, strict=True):
                 statistic.data += self.momentum * (float(number) - statistic.data)
 
@@ -102,9 +107,10 @@ class BatchNorm(Module):
             normalized.append(mapped(lambda x: (x - center) * factor + bias, numbers))  # noqa: B023  # used at once
         return normalized
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Any:
         """Copies and pickles go without the graph of a recorded batch."""
-        return vars(self) | {"observed": ()}
+        kept: Any = super().__getstate__()  # attributes, and slots
+        return kept[0] | {"observed": (), "_trace": None}, kept[1]
 
     def __repr__(self) -> str:
         return f"BatchNorm({self.features} features)"

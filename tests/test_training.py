@@ -24,6 +24,12 @@ def blobs(count: int = 23) -> tuple[Any, Any]:
     return chance.normal(size=(count, 2)) + 2.0 * np.eye(3)[labels][:, :2], labels
 
 
+def twice(norm: nn.BatchNorm) -> nn.Module:
+    """One layer in two places."""
+    hidden = [nn.Dense(2, 6, bias=False, seed=0), norm, "relu", nn.Dense(6, 6, bias=False, seed=1), norm]
+    return nn.Sequential([*hidden, nn.Dense(6, 3, seed=2)])
+
+
 MODELS: dict[str, Callable[[], nn.Module]] = {
     "perceptron": lambda: nn.MLP(2, [5, 3], "tanh", seed=0),
     "dropout": lambda: nn.Sequential([nn.Dense(2, 6, "relu", seed=0), nn.Dropout(0.4), nn.Dense(6, 3, seed=1)]),
@@ -34,6 +40,7 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
     "both": lambda: nn.Sequential(
         [nn.Dense(2, 6, bias=False, seed=0), nn.BatchNorm(6), nn.Dropout(0.2), nn.Dense(6, 3, seed=1)]
     ),
+    "shared": lambda: twice(nn.BatchNorm(6)),
 }
 OPTIMIZERS: dict[str, Callable[[], nn.Optimizer]] = {
     "sgd": lambda: nn.SGD(0.1, momentum=0.9, weight_decay=0.01),
@@ -250,7 +257,7 @@ def test_early_stopping_goes_back_to_the_best(monitor: str) -> None:
 
 def test_early_stopping_begins_anew_with_each_run() -> None:
     """One object for two models: the second neither measures itself by the first nor takes its numbers."""
-    stopping, other = nn.EarlyStopping("loss", patience=2), nn.MLP(2, [3], seed=9)
+    stopping = nn.EarlyStopping("loss", patience=2)
     trained(MODELS["perceptron"](), epochs=6, callbacks=[stopping])
     alone = MODELS["dropout"]()
     trained(alone, epochs=6, optimizer=nn.SGD(1e-6), callbacks=[nn.EarlyStopping("loss", patience=2)])

@@ -82,7 +82,7 @@ def _described_module(module: Module, met: list[Module]) -> dict[str, Any]:
     if _classes().get(kind.__name__) is not kind:
         raise _UndescribableError(f"the class {kind.__name__}, which is not the library's")
     met.append(module)
-    args, keywords = module.built_with
+    args, keywords = ((module.layers,), {}) if isinstance(module, nn.Sequential) else module.built_with  # as they are
     bound = _signature(kind).bind(*args, **keywords)
     bound.apply_defaults()
     return {

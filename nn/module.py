@@ -8,6 +8,7 @@ from typing import Any
 
 from engine import Value
 from engine.ops import LEAF
+from nn.nested import flattened
 
 
 class _Named(type):
@@ -25,7 +26,7 @@ class _Named(type):
             module = super().__call__(*args, **kwargs)
         finally:
             _built_inside.reset(before)
-        module.built_with = args, kwargs
+        module.built_with = _copied(args), _copied(kwargs)
         built.append(module)
         if outer is None:
             module.name_parameters()
@@ -33,6 +34,13 @@ class _Named(type):
             for part in [*apart, *([module] if apart else [])]:
                 part.name_parameters()
         return module
+
+
+def _copied(arguments: Any) -> Any:
+    """Arguments with lists of their own: whose they are may change them."""
+    if isinstance(arguments, dict):
+        return {name: _copied(argument) for name, argument in arguments.items()}
+    return type(arguments)(map(_copied, arguments)) if type(arguments) in (list, tuple) else arguments
 
 
 _built_inside: ContextVar[list[Module] | None] = ContextVar("built inside", default=None)
@@ -121,6 +129,7 @@ class Module(metaclass=_Named):
         [('weight', 3), ('bias', 3)]
         """
         seen: dict[int, Any] = {}  # with the things: the id of a list that is gone may be another's
+        given: set[Value] = set()
         pending: list[tuple[str, Any]] = [("", self)]
         while pending:
             path, thing = pending.pop()
@@ -131,9 +140,8 @@ class Module(metaclass=_Named):
             if isinstance(thing, Module):
                 pending += [(prefix + name, part) for name, part in reversed(thing.tensors().items())]
             elif _is_tensor(thing):
-                first = _first(thing)
-                if id(first) not in seen or first is thing:
-                    seen[id(first)] = first
+                if not given.issuperset(flattened(thing)):
+                    given.update(flattened(thing))
                     yield path, thing
             elif _is_array(thing):
                 pending.append((path, thing.tolist()))
@@ -203,10 +211,6 @@ def _shape(thing: Any) -> tuple[int, ...] | None:
 def _is_array(thing: Any) -> bool:
     """Whether it is NumPy's array of Values, or of other objects."""
     return hasattr(thing, "dtype") and thing.dtype == object and bool(thing.shape)
-
-
-def _first(tensor: Any) -> Any:
-    return tensor if isinstance(tensor, Value) else _first(tensor[0])
 
 
 def _walk(root: Any, at: str = "", values: bool = True) -> Iterator[tuple[str, Any]]:

@@ -121,6 +121,18 @@ def test_copies_know_how_they_were_built(copied: Any, tmp_path: Path) -> None:
         assert repr(nn.load(tmp_path / "file")) == repr(model)
 
 
+def test_models_are_saved_as_they_are_not_as_they_were(tmp_path: Path) -> None:
+    """Lists that they were built from may have changed since, and so may their layers."""
+    sizes, layers = [3, 1], [nn.Layer(1, 2), "tanh"]
+    model = nn.Sequential([nn.MLP(2, sizes), nn.Sequential(layers)])
+    sizes[0] = 5
+    layers.append(nn.Layer(2, 2))
+    model.layers[1].layers[1] = nn.Activation("relu")  # type: ignore[attr-defined]
+    model.layers.append(nn.Dropout(0.1))
+    nn.save(model, tmp_path / "file")
+    assert repr(nn.load(tmp_path / "file")) == repr(model)
+
+
 def test_arguments_are_no_parameters() -> None:
     """Building keeps them, and they are not walked."""
     model = nn.Sequential([nn.Layer(1, 1), nn.Layer(1, 1)])
@@ -139,6 +151,7 @@ class Own(nn.Module):
         self.scale = Value(2.0)
         self.table = np.array([[Value(1.0), Value(2.0)]], dtype=object)
         self.ragged = [[Value(3.0)], [Value(4.0), Value(5.0)]]
+        self.overlapping = [self.scale, Value(6.0)]
         self.running = [[Value(0.0), Value(1.0)]]
 
     buffers = ("running",)
@@ -165,6 +178,7 @@ def test_models_of_ones_own_are_loaded_into(case: str, tmp_path: Path) -> None:
     assert numbers(other) != numbers(model)
     assert nn.load(tmp_path / "file.st", other) is other
     assert numbers(other) == numbers(model)
+    assert [p.data for p in other.parameters()] == [p.data for p in model.parameters()]
 
 
 def test_buffers_are_kept_too(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """What happens to examples on their way to a model: batches, splits, standardising, one-hot rows, characters.
 
 Examples come as users have them, lists or NumPy arrays, and stay what they are; examples are counted along the first
-axis.
+axis. Tables, such as those of pandas, are taken as arrays.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ def batches(x: Any, y: Any = None, size: int = 32, generator: Random | None = No
     [1.0, 3.0] ['a', 'c']
     [2.0] ['b']
     """
-    count, size = _count(x, y), whole(size, "the size of a batch", 1)
+    x, y, count = _counted(x, y)
+    size = whole(size, "the size of a batch", 1)
     order = None
     if generator is not None:
         order = list(range(count))
@@ -69,7 +70,7 @@ def split(
     >>> split(["a", "b", "c", "d"], [0, 0, 1, 1], 0.5, stratify=True, seed=1)
     ((['c', 'b'], [1, 0]), (['d', 'a'], [1, 0]))
     """
-    count = _count(x, y)
+    x, y, count = _counted(x, y)
     if isinstance(fraction, bool) or not is_operand(fraction) or not 0 < fraction < 1:
         raise ValueError(f"the fraction to hold back lies between 0 and 1; got {fraction!r}; use 0.2, say")
     if count < 2:
@@ -130,8 +131,7 @@ class Standardizer:
         """
         import numpy as np
 
-        _count(x, None)
-        numbers = _numbers(x)
+        numbers = _numbers(_counted(x, None)[0])
         if not np.isfinite(numbers).all():
             where = np.argwhere(~np.isfinite(numbers))[0]
             raise ValueError(
@@ -271,21 +271,28 @@ class Alphabet:
         return contexts, targets
 
 
-def _count(x: Any, y: Any) -> int:
-    """How many examples there are, the same in both."""
-    sizes = []
-    for name, things in (("x", x), ("y", y)):
-        if things is None and name == "y":
-            continue
-        is_array = hasattr(things, "dtype") and getattr(things, "shape", ()) != ()
-        if not is_array and (not isinstance(things, Sequence) or isinstance(things, (str, bytes))):
-            raise TypeError(f"examples come in a list or an array; got {things!r} for {name}; put them into a list")
-        sizes.append(len(things))
-    if len(set(sizes)) > 1:
-        raise ValueError(f"each example needs its target; got {sizes[0]} in x and {sizes[1]} in y; make them as many")
-    if sizes[0] == 0:
+def _counted(x: Any, y: Any) -> tuple[Any, Any, int]:
+    """The examples, their targets, and how many there are, the same of both."""
+    x, y = examples(x, "x"), None if y is None else examples(y, "y")
+    if y is not None and len(x) != len(y):
+        raise ValueError(f"each example needs its target; got {len(x)} in x and {len(y)} in y; make them as many")
+    if not len(x):
         raise ValueError("there are no examples; got 0 of them; give at least one")
-    return sizes[0]
+    return x, y, len(x)
+
+
+def examples(things: Any, name: str) -> Any:
+    """A list or an array as it is; a table as an array, for it finds rows by labels, not by their places.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if hasattr(things, "to_numpy"):
+        things = things.to_numpy()
+    is_array = hasattr(things, "dtype") and getattr(things, "shape", ()) != ()
+    if not is_array and (not isinstance(things, Sequence) or isinstance(things, (str, bytes))):
+        raise TypeError(f"examples come in a list or an array; got {things!r} for {name}; put them into a list")
+    return things
 
 
 def _taken(things: Any, place: slice, order: list[int] | None) -> Any:

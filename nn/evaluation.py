@@ -10,7 +10,7 @@ from typing import Any
 import engine
 from nn import losses
 from nn import metrics as metrics_
-from nn.data import batches
+from nn.data import batches, examples
 from nn.module import Module
 from nn.nested import mapped
 from nn.objective import fitted, rows
@@ -48,6 +48,7 @@ def predict(model: Module, x: Any, *, compile: bool = True, backend: str = "auto
     >>> nn.predict(nn.MLP(2, [1], initializer="zeros"), [[1.0, 2.0], [3.0, 4.0]])
     [[0.0], [0.0]]
     """
+    x = examples(x, "x")
     options = {"backend": backend, "dtype": dtype} if compile and len(x) > _FEW else None
     outputs = Outputs(model, model, options)(x)
     if isinstance(outputs, list) and hasattr(x, "dtype"):

@@ -362,7 +362,9 @@ def _rows(thing: Any) -> Iterator[Any]:
 
 def _numbers(thing: Any) -> list[float]:
     if is_array(thing):
-        return list(map(float, thing.ravel().tolist()))
+        import numpy as np
+
+        return cast(list[float], np.asarray(thing, float).ravel().tolist())
     if not isinstance(thing, (list, tuple)):
         return [float(thing)]
     if _shape(thing)[1:]:

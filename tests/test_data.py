@@ -128,6 +128,41 @@ def test_mistakes_are_told(case: int) -> None:
         make()
 
 
+class Table:
+    """Numbers that are found by labels, as in a column of pandas."""
+
+    dtype = np.dtype(float)
+
+    def __init__(self, numbers: Any, labels: list[int]) -> None:
+        self.numbers, self.labels, self.shape = np.array(numbers), labels, np.shape(numbers)
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, key: Any) -> Any:
+        return Table(self.numbers[places := [self.labels.index(label) for label in key]], places)
+
+    def to_numpy(self) -> Any:
+        return self.numbers
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return self.numbers.astype(dtype)
+
+    tolist = astype = to_numpy
+
+
+def test_rows_of_tables_are_counted_by_their_places() -> None:
+    """Their labels may be shuffled, as after a split."""
+    column = Table([[0.0], [1.0], [2.0], [3.0]], [3, 1, 0, 2])
+    (x, y), (test_x, test_y) = split(np.arange(4), column, 0.5, seed=0)
+    pieces = [*batches(np.arange(4), column, 2, Random(0)), (x, y), (test_x, test_y), *batches(column, np.arange(4), 2)]
+    assert all(isinstance(part, np.ndarray) and part.ravel().tolist() == t.ravel().tolist() for part, t in pieces)
+    assert nn.predict(nn.MLP(1, [1], initializer="zeros"), column).tolist() == [[0.0]] * 4
+    assert nn.metrics.mae([0.0, 1.0, 2.0, 5.0], column) == 0.5
+    with pytest.raises(TypeError, match="examples come in a list or an array; got 3 for x; put them into a list"):
+        nn.predict(nn.MLP(1, [1]), 3)
+
+
 # --- numbers
 
 

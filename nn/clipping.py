@@ -49,10 +49,12 @@ def clip_by_norm(gradient: Any, limit: float) -> Any:
 
 def _norm(gradient: Any) -> float:
     if not is_array(gradient):
-        return math.hypot(*gradient)
+        return math.nan if any(map(math.isnan, gradient)) else math.hypot(*gradient)
     import numpy as np
 
-    return float(np.linalg.norm(gradient.astype(float)))
+    with np.errstate(over="ignore"):
+        norm = float(np.linalg.norm(gradient.astype(float)))
+    return math.hypot(*gradient.tolist()) if norm == math.inf or norm < 1e-140 else norm  # squares out of range
 
 
 def check_limit(limit: float) -> None:

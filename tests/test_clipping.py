@@ -28,3 +28,13 @@ def test_clipping(kind: Any) -> None:
         for clip in (nn.clip_by_value, nn.clip_by_norm):
             with pytest.raises(ValueError, match="gradients are clipped to a positive limit; got .*; try 1.0"):
                 clip(gradient, limit)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1.0, 1e200])
+def test_squares_neither_overflow_nor_vanish(scale: float) -> None:
+    gradient = [3.0 * scale, 4.0 * scale]
+    for kind in (list, np.array):
+        assert list(nn.clip_by_norm(kind(gradient), 2.5 * scale + 1e-6)) == pytest.approx(
+            [1.5 * scale, 2.0 * scale] if scale >= 1.0 else gradient, rel=1e-5
+        )
+    assert all(map(math.isnan, nn.clip_by_norm([math.nan, math.inf, 1.0], 1.0)))

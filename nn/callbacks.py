@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nn.array_files import load_arrays, save_arrays
+from nn.data import whole
 
 if TYPE_CHECKING:
     from nn.training import Training
@@ -48,7 +49,8 @@ class EarlyStopping(Callback):
         self, monitor: str = "val_loss", patience: int = 5, *, least: float = 0.0, larger_is_better: bool | None = None,
         restore_best: bool = True,
     ) -> None:  # fmt: skip
-        self.monitor, self.patience, self.least, self.restore_best = monitor, patience, least, restore_best
+        self.monitor, self.least, self.restore_best = monitor, least, restore_best
+        self.patience = whole(patience, "patience", 0)
         self.sign = -1.0 if larger_is_better or (larger_is_better is None and not is_error(monitor)) else 1.0
 
     def begin(self, training: Training) -> None:
@@ -112,13 +114,16 @@ class Checkpoint(Callback):
     """
 
     def __init__(self, path: str | Path, *, every: int = 1, resume: bool = True) -> None:
-        self.path, self.every, self.resume = Path(path), every, resume
+        self.path, self.resume = Path(path), resume
+        self.every = whole(every, "the epochs between two checkpoints", 1)
 
     def begin(self, training: Training) -> None:
         if self.resume and self.path.exists():
             training.restore(*load_arrays(self.path))
 
     def epoch_ended(self, training: Training) -> None:
+        if not math.isfinite(training.history["loss"][-1]):
+            return  # whoever tries again, with smaller steps, starts where all was well
         if training.epoch % self.every == 0 or training.epoch == training.epochs or training.history.stopped:
             save_arrays(self.path, *training.state())
 

@@ -62,6 +62,8 @@ class Outputs:
     """A function of examples that uses a model, over batches, in evaluation mode; compiled if there are `options`."""
 
     def __init__(self, model: Module, function: Callable[..., Any], options: dict[str, Any] | None) -> None:
+        if not isinstance(model, Module):
+            raise TypeError(f"a model is a Module; got {model!r}; make it the forward() of one, or use nn.Lambda")
         self.model, self.function = model, function
         self.compiled = None if options is None else engine.compile(function, **options)
 
@@ -96,14 +98,22 @@ class Evaluation:
 
 
 class Averages:
-    """The mean loss and the metrics over the batches since `reset`; with the loss from logits, metrics of logits."""
+    """The mean loss and the metrics over the batches since `reset`; of logits and margins, if the loss is of them."""
 
     def __init__(self, metrics: Sequence[Any], loss: losses.Loss) -> None:
-        self._metrics = {}
+        if isinstance(metrics, str):
+            raise TypeError(f"metrics come in a list; got {metrics!r}; pass [{metrics!r}]")
+        # a number is a logit or a margin there, and 0 lies between the classes
+        signed = loss in (losses.binary_crossentropy, losses.hinge, losses.squared_hinge)
+        self._metrics: dict[str, metrics_.Running[Any]] = {}
         for found in map(metrics_.find, metrics):
-            # a number is a logit there, and 0 lies between the classes
-            logits = loss is losses.binary_crossentropy and "threshold" in signature(found.counts).parameters
-            self._metrics[found.counts.__name__] = found.running(**{"threshold": 0.0} if logits else {})
+            name = found.counts.__name__
+            if name in (*self._metrics, "loss"):
+                raise ValueError(
+                    f"each metric has a name of its own; got two of {name!r}; give a function another __name__"
+                )
+            options = {"threshold": 0.0} if signed and "threshold" in signature(found.counts).parameters else {}
+            self._metrics[name] = found.running(**options)
         self.reset()
 
     def reset(self) -> None:

@@ -48,5 +48,10 @@ class History:
         return name in self.history
 
     def __repr__(self) -> str:
-        parts = [f"{self.epochs} epochs", *(f"{name} {number:.4g}" for name, number in self.last.items())]
+        parts = [f"{self.epochs} epochs", *(f"{name} {shown(number)}" for name, number in self.last.items())]
         return f"History({', '.join(parts)}{'; ' + self.stopped if self.stopped else ''})"
+
+
+def shown(number: object) -> str:
+    """A metric for people, short; what is no number as it is."""
+    return f"{number:.4g}" if isinstance(number, (int, float)) else str(number)

@@ -13,6 +13,7 @@ from functools import update_wrapper
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from engine.structure import is_array
+from nn.nested import name_of
 
 Counts = dict[Any, float]
 Options = ParamSpec("Options")
@@ -308,6 +309,7 @@ def find(metric: str | Callable[[Any, Any], Any]) -> Metric[..., Any]:
         return {"sum": float(function(predictions, targets)) * len(targets), "count": len(targets)}
 
     update_wrapper(weighted, function)
+    weighted.__name__ = name_of(function)
     return Metric(weighted, _average)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -117,5 +118,7 @@ def positive(count: int, what: str) -> int:
 
 
 def name_of(function: Callable[..., Any]) -> str:
-    """What a function is called in a `repr`."""
-    return getattr(function, "__name__", repr(function))
+    """What a function is called in a `repr`: never by where it lies in memory, for checkpoints compare models by it."""
+    while isinstance(function, partial):
+        function = function.func
+    return getattr(function, "__name__", type(function).__name__)

@@ -9,18 +9,22 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from operator import index
 from random import Random
 from typing import Any
 
 from tqdm import tqdm
 
+from engine import Value
+from engine.compiler.randomness import generator_of
 from nn import losses, optimizers
 from nn.callbacks import Callback, Checkpoint, called
 from nn.data import batches, whole
 from nn.evaluation import Averages, Evaluation
-from nn.history import History
+from nn.history import History, shown
 from nn.module import Module
-from nn.objective import Compiled, Eager, Objective, Penalty, fitted
+from nn.nested import mapped
+from nn.objective import Compiled, Eager, Objective, Penalty, fitted, rows
 from nn.optimizer import Optimizer
 from nn.schedules import ReduceOnPlateau
 
@@ -39,7 +43,7 @@ def fit(
     callbacks: Sequence[Callback | Callable[[Training], object]] = (),
     penalty: Penalty | None = None,
     shuffle: bool = True,
-    seed: int | None = None,
+    seed: int | Random | None = None,
     compile: bool = True,
     backend: str = "auto",
     dtype: str = "float64",
@@ -59,7 +63,8 @@ def fit(
         callbacks: called after each epoch, see `nn.callbacks`; functions are given the `Training`.
         penalty: added to the loss: a function of the parameters, such as `partial(nn.l2, strength=1e-4)`.
         shuffle: whether each epoch has the examples in an order of its own.
-        seed: makes the run reproducible: the order of examples, the numbers of dropout.
+        seed: makes the run reproducible: the order of examples, the numbers of dropout. A number, or a generator that
+            draws it.
         compile: whether steps are compiled (`engine.compile`), or computed node by node.
         backend, dtype: those of `engine.compile`.
         progress: whether a bar is shown; by default where somebody looks at a terminal.
@@ -68,7 +73,9 @@ def fit(
         The numbers of each epoch. Ctrl-C ends training early and keeps the best numbers so far; `stopped` says so.
 
     Raises:
-        ValueError: no examples, more examples than targets, an unknown name, counts that are not positive.
+        ValueError: no examples, more examples than targets, an unknown name, counts that are not positive, an optimizer
+            with the state of another model.
+        TypeError: something is of the wrong kind.
 
     >>> import nn
     >>> model = nn.MLP(2, [4, 1], "tanh", "sigmoid", seed=1)
@@ -77,6 +84,10 @@ def fit(
     >>> [round(p[0]) for p in nn.predict(model, x)]
     [0, 1, 1, 0]
     """
+    if penalty is not None and not callable(penalty):
+        raise TypeError(
+            f"a penalty is a function of the parameters; got {penalty!r}; use partial(nn.l2, strength=1e-4), say"
+        )
     options = {"backend": backend, "dtype": dtype} if compile else None
     training = Training(model, losses.find(loss), penalty, optimizers.find(optimizer), metrics, seed, options)
     return training.run(x, y, epochs, batch_size, shuffle, validation_data, list(map(called, callbacks)), progress)
@@ -95,12 +106,13 @@ class Training:
 
     def __init__(
         self, model: Module, loss: losses.Loss, penalty: Penalty | None, optimizer: Optimizer,
-        metrics: Sequence[Any], seed: int | None, options: dict[str, Any] | None,
+        metrics: Sequence[Any], seed: Any, options: dict[str, Any] | None,
     ) -> None:  # fmt: skip
         self.model, self.optimizer, self.history = model, optimizer, History()
         self.epoch = self.step = self.epochs = 0
         self.best: tuple[int, float, list[float]] = (0, math.inf, [])
-        self._chosen, self._seed = seed is not None, Random().getrandbits(64) if seed is None else seed
+        self._chosen = seed is not None
+        self._seed = index(seed) if hasattr(seed, "__index__") else generator_of(seed).getrandbits(64)
         self._draws, self._options = Random(0), options
         self._averages, self._validation = Averages(metrics, loss), Evaluation(model, loss, metrics, options)
         self._objective = Objective(model.train(), fitted(loss), penalty)
@@ -128,10 +140,10 @@ class Training:
     ) -> History:  # fmt: skip
         """All epochs; whatever happens, the Values own their numbers afterwards."""
         self.epochs = whole(epochs, "the number of epochs", 1)
+        self._check(validation)
         self._start(*next(batches(x, y, batch_size)))
-        self._callbacks = sorted(
-            callbacks, key=lambda callback: isinstance(callback, Checkpoint)
-        )  # it keeps the others'
+        # checkpoints last: they keep the state of the others
+        self._callbacks = sorted(callbacks, key=lambda callback: isinstance(callback, Checkpoint))
         try:
             for callback in self._callbacks:
                 callback.begin(self)
@@ -150,6 +162,23 @@ class Training:
             self.optimizer.load_state_dict(self._state_by_parameter())
             self._steps.finish()
         return self.history
+
+    def _check(self, validation: Any) -> None:
+        """Find out before the first epoch what would be an error after it."""
+        if validation is not None:
+            if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+                raise ValueError(
+                    f"validation data are examples and their targets; got {validation!r:.60}; pass (x, y), as nn.split "
+                    "gives"
+                )
+            batches(*validation)
+        state, count = self.optimizer.state_dict(), len(self._objective.parameters)
+        for name in self.optimizer.state_names:
+            if len(state.get(name, range(count))) != count:
+                raise ValueError(
+                    "an optimizer goes on with the parameters that it has moved; got the state of "
+                    f"{len(state[name])}, the model has {count}; make another one for another model"
+                )
 
     def _start(self, xs: Any, ys: Any) -> None:
         """Know the parameters' order, and bring the optimizer's state into it: between runs it has the model's."""
@@ -188,7 +217,7 @@ class Training:
             self._averages.add(value, outputs, ys)
             bar.update()
             if value != value:
-                self._stop_at_nan()
+                self._stop_at_nan(outputs, ys)
                 break
         numbers = self._averages.results()
         if validation is not None:
@@ -196,14 +225,16 @@ class Training:
         self.history.append(numbers)
         self.epoch += 1
         if not bar.disable:
-            bar.set_postfix({name: f"{number:.4g}" for name, number in numbers.items()}, refresh=False)
+            bar.set_postfix({name: shown(number) for name, number in numbers.items()}, refresh=False)
         monitored = numbers.get("val_loss", numbers["loss"])
         if isinstance(self.optimizer.learning_rate, ReduceOnPlateau):
             self.optimizer.learning_rate.observe(monitored)
         if monitored < self.best[1]:
             self.best = self.epoch, monitored, self.numbers
 
-    def _stop_at_nan(self) -> None:
+    def _stop_at_nan(self, outputs: Any, ys: Any) -> None:
+        for output, y in zip(rows(outputs), rows(ys), strict=True):
+            self._objective.loss(mapped(Value, output), y)  # a compiled loss cannot complain of a target, but this can
         reason = f"the loss became nan in epoch {self.epoch + 1}, at step {self.step}"
         self.stop(reason)
         warnings.warn(

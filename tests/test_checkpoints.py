@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import signal
@@ -18,6 +19,7 @@ import pytest
 from test_training import MODELS, numbers, trained
 
 import nn
+from engine import Value, functions
 
 
 @pytest.mark.parametrize("backend", ["numpy", "python", None])
@@ -76,6 +78,35 @@ def test_a_run_that_is_over_has_nothing_to_do(tmp_path: Path) -> None:
     assert trained(other, callbacks=[nn.Checkpoint(path)]).history == first.history
     assert numbers(one) == numbers(other)
     assert trained(other, epochs=6, callbacks=[nn.Checkpoint(path)]).epochs == 6
+
+
+def test_functions_are_known_by_their_names(tmp_path: Path) -> None:
+    """Not by where they lie in memory, which is elsewhere in the next process."""
+    for _ in range(2):
+        model = nn.Sequential(
+            [nn.Dense(2, 3, partial(Value.leaky_relu, slope=0.2), seed=0), partial(functions.softmax)]
+        )
+        trained(model, callbacks=[nn.Checkpoint(tmp_path / "run")])
+    assert repr(model) == "Sequential(Layer(2 -> 3, leaky_relu), Lambda(softmax))"
+
+
+def test_nan_leaves_the_last_good_checkpoint(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+
+    rate = nn.SGD(lambda step: 0.1 if step < 2 else 1e200)
+    with pytest.warns(RuntimeWarning, match="nan"):
+        nn.fit(nn.MLP(1, [1]), [[1.0]], [[1.0]], optimizer=rate, epochs=9, callbacks=[nn.Checkpoint(path)])
+    arrays, notes = nn.array_files.load_arrays(path)
+    assert notes["epoch"] == 3
+    assert not notes["stopped"]
+    assert all(map(math.isfinite, arrays["numbers"]))
+
+
+def test_settings_are_whole_numbers(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="the epochs between two checkpoints must be a whole number; got 0; use 1 or"):
+        nn.Checkpoint(tmp_path / "run", every=0)
+    with pytest.raises(ValueError, match="patience must be a whole number; got -1; use 0 or more"):
+        nn.EarlyStopping(patience=-1)
 
 
 KILLS = int(os.environ.get("GLASSGRAD_KILLS", "5"))

@@ -102,6 +102,10 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
         if target.exists():
             shutil.copymode(target, temporary)
         temporary.replace(target)
+    except OSError as error:
+        if error.filename is not None:
+            error.filename = os.fspath(target)  # nobody knows of the temporary one
+        raise
     finally:
         temporary.unlink(missing_ok=True)
     if os.name == "posix":  # the new name survives a loss of power, too

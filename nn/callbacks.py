@@ -111,6 +111,7 @@ class Checkpoint(Callback):
 
     Raises:
         ValueError: the file belongs to another model, optimizer or seed, or is damaged; the message says what differs.
+        FileNotFoundError: there is no folder for it.
     """
 
     def __init__(self, path: str | Path, *, every: int = 1, resume: bool = True) -> None:
@@ -118,8 +119,14 @@ class Checkpoint(Callback):
         self.every = whole(every, "the epochs between two checkpoints", 1)
 
     def begin(self, training: Training) -> None:
+        folder = self.path.parent
+        if not folder.is_dir():
+            raise FileNotFoundError(f"a checkpoint needs its folder; got none at {str(folder)!r}; make it first")
         if self.resume and self.path.exists():
-            training.restore(*load_arrays(self.path))
+            arrays, notes = load_arrays(self.path)
+            if "of" not in notes:
+                raise ValueError(f"{self.path.name} is no checkpoint; got none of its notes; give another path")
+            training.restore(arrays, notes)
 
     def epoch_ended(self, training: Training) -> None:
         if not math.isfinite(training.history["loss"][-1]):

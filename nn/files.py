@@ -59,6 +59,11 @@ def load(path: str | os.PathLike[str], model: Module | None = None) -> Module:
         raise TypeError(f"a model to load into is a module; got {model!r}; build it first")
     name = Path(path).name
     arrays, notes = load_arrays(path)
+    if "of" in notes:
+        raise ValueError(
+            f"{name} is a checkpoint, not a model; got a run of {notes.get('epoch')} epochs; go on with it by "
+            "nn.Checkpoint, and save the model then"
+        )
     if model is None:
         description = notes.get("model")
         if not isinstance(description, dict) or "class" not in description:

@@ -280,7 +280,7 @@ class Training:
             ValueError: it is that of another run: of another model, optimizer or seed, or with other callbacks.
         """
         mine = self._identity() | ({"seed": self._seed} if self._chosen else {})
-        its = notes.get("of", {}) | {"seed": notes.get("seed")}
+        its = notes["of"] | {"seed": notes["seed"]}
         for name, wanted in mine.items():
             if its.get(name) != wanted:
                 raise ValueError(

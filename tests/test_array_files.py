@@ -70,6 +70,11 @@ def test_a_write_that_fails_leaves_the_old_file(step: str, tmp_path: Path, monke
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file": b"old"}
 
 
+def test_errors_name_the_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="'[^']*none.file'"):
+        write_atomically(tmp_path / "none" / "file", b"")
+
+
 @pytest.mark.skipif(os.name != "posix", reason="links and permissions are POSIX's")
 def test_links_and_permissions_stay(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()

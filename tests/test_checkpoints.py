@@ -102,6 +102,26 @@ def test_nan_leaves_the_last_good_checkpoint(tmp_path: Path) -> None:
     assert all(map(math.isfinite, arrays["numbers"]))
 
 
+def test_models_and_checkpoints_are_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    nn.save(MODELS["perceptron"](), path)
+    with pytest.raises(ValueError, match="file is no checkpoint; got none of its notes; give another path"):
+        trained(MODELS["perceptron"](), callbacks=[nn.Checkpoint(path)])
+    trained(MODELS["perceptron"](), callbacks=[nn.Checkpoint(path, resume=False)])
+    for model in (None, MODELS["perceptron"]()):
+        with pytest.raises(
+            ValueError, match="file is a checkpoint, not a model; got a run of 4 epochs; go on with it by"
+        ):
+            nn.load(path, model)
+
+
+def test_a_folder_that_is_missing_is_told_before_training(tmp_path: Path) -> None:
+    begun: list[nn.Training] = []
+    with pytest.raises(FileNotFoundError, match="a checkpoint needs its folder; got none at .*none'; make it first"):
+        trained(MODELS["perceptron"](), callbacks=[begun.append, nn.Checkpoint(tmp_path / "none" / "run")])
+    assert not begun
+
+
 def test_settings_are_whole_numbers(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="the epochs between two checkpoints must be a whole number; got 0; use 1 or"):
         nn.Checkpoint(tmp_path / "run", every=0)

@@ -148,6 +148,6 @@ def _module(thing: Module | str | Callable[[Any], Any]) -> Module:
         return thing
     if isinstance(thing, str):
         return Activation(thing)
-    if not callable(thing):
+    if not callable(thing) or isinstance(thing, type):
         raise TypeError(f"a layer is a module, an activation's name or a function; got {thing!r}; use Layer(2, 1), say")
     return Lambda(thing)

@@ -12,7 +12,7 @@ from engine.value import is_operand, operand
 from nn import initializers
 from nn.initializers import Initializer
 from nn.module import Module
-from nn.nested import positive, shaped, tensor, who
+from nn.nested import listed, positive, shaped, tensor, who
 
 
 class Embedding(Module):
@@ -55,6 +55,7 @@ class Embedding(Module):
         self.weight = tensor(draw, self.count, self.size)
 
     def forward(self, thing: Any) -> list[Value]:
+        thing = listed(thing)
         if not is_operand(thing):
             wanted = f"the number of a thing, or weights for {self.count} things (TimeDistributed takes a sequence)"
             return self._weighed(shaped(self, thing, (self.count,), wanted))

@@ -185,9 +185,21 @@ def _checked(module: Module, inputs: Iterable[Number], expected: int) -> tuple[V
         taker = who(module)
         raise TypeError(f"{taker} takes a list of {expected} numbers; got {inputs!r}; put it in a list") from None
     things = list(iterator)
-    if len(things) != expected:
+    try:
+        if len(things) == expected:
+            return tuple([operand(thing) for thing in things])
+    except TypeError:
+        if not any(map(_is_list, things)):
+            raise
+    if any(map(_is_list, things)):
         raise ValueError(
-            f"{who(module)} takes {expected} numbers; got {len(things)}; match the list to the layer, or the layer "
-            "to it"
+            f"{who(module)} takes {expected} numbers, one example; got {len(things)} lists; give a batch to "
+            "forward_batch(), or to nn.predict()"
         )
-    return tuple([operand(thing) for thing in things])
+    raise ValueError(
+        f"{who(module)} takes {expected} numbers; got {len(things)}; match the list to the layer, or the layer to it"
+    )
+
+
+def _is_list(thing: Any) -> bool:
+    return isinstance(thing, (list, tuple)) or bool(getattr(thing, "shape", None))

@@ -15,7 +15,7 @@ from engine.functions import dot, sigmoid, tanh
 from nn import initializers
 from nn.initializers import Initializer
 from nn.module import Module
-from nn.nested import positive, shaped, tensor
+from nn.nested import positive, shaped, tensor, who
 
 Vector = list[Value]
 
@@ -122,6 +122,10 @@ class LSTMCell(Cell):
             bias.data = 1.0
 
     def forward(self, inputs: Any, state: Any = None) -> tuple[Vector, Vector]:
+        if state is not None and len(state) != 2:
+            raise ValueError(
+                f"{who(self)} takes a state of two vectors, hidden and cell; got {state!r:.60}; pass what the cell gave"
+            )
         hidden, memory = (None, None) if state is None else state
         i, f, g, o = self._sums(inputs, hidden)
         cells = [sigmoid(x) * tanh(y) for x, y in zip(i, g, strict=True)]

@@ -291,6 +291,11 @@ def test_products_are_found_as_matrices(name: str) -> None:
 
 WRONG = {
     "dense": (lambda: nn.Dense(2, 3), [1.0], r"Layer\(2 -> 3, linear\) takes 2 numbers; got 1; match"),
+    "a batch": (lambda: nn.Dense(2, 3), [[1.0, 2.0]] * 2,
+                r"Layer\(2 -> 3, linear\) takes 2 numbers, one example; got 2 lists; give a batch to for"),
+    "an array": (lambda: nn.Dense(2, 3), np.zeros((5, 2)), "takes 2 numbers, one example; got 5 lists; give"),
+    "half a state": (lambda: lambda x: nn.LSTMCell(2, 1)([1.0, 2.0], x), [1.0],
+                     r"LSTMCell\(2 -> 1\) takes a state of two vectors, hidden and cell; got \[1.0\]; pass what"),
     "batch norm": (lambda: nn.BatchNorm(2).eval(), [1.0], r"BatchNorm\(2 features\) takes 2 numbers, or 2 channels"),
     "two axes": (lambda: nn.BatchNorm(2).eval(), [[1.0], [2.0]], r"BatchNorm.* got 2 x 1 numbers; match the input"),
     "layer norm": (lambda: nn.LayerNorm(2), [[1.0, 2.0]], r"LayerNorm\(2 features\) takes 2 numbers; got 1 x 2 num"),
@@ -334,6 +339,7 @@ def test_wrong_shapes_name_the_layer(make: Callable[[], nn.Module], inputs: Any,
         (lambda: nn.Sequential([]), r"needs a list of layers; got \[\]; pass a list such as"),
         (lambda: nn.Sequential(nn.Dense(1, 1)), r"needs a list of layers; got Layer.*; pass a list"),
         (lambda: nn.Sequential(["rely"]), "no activation has this name; got 'rely'; use one of"),
+        (lambda: nn.Sequential([nn.Flatten]), "a layer is a module, .*; got <class .*Flatten'>; use Layer"),
         (lambda: nn.Sequential([3]), "a layer is a module, an activation's name or a function; got 3; use Layer"),
         (lambda: nn.Lambda(3), "a Lambda is made of a function; got 3; pass one of an example"),
         (lambda: nn.Dropout(1.0), "rate of dropout is a probability below 1; got 1.0; try 0.5"),
@@ -490,7 +496,7 @@ def test_embeddings_pick_rows_by_any_kind_of_number(backend: str) -> None:
     embedding = nn.Embedding(4, 3, seed=0)
     rows = [numbers_of(row) for row in embedding.weight]
     one_hot = np.eye(4).tolist()
-    for index in (2, 2.0, np.int64(2), engine.constant(2.0), Value(2.0), one_hot[2], np.eye(4)[2]):
+    for index in (2, 2.0, np.int64(2), np.array(2), engine.constant(2.0), Value(2.0), one_hot[2], np.eye(4)[2]):
         assert numbers_of(embedding(index)) == rows[2]
     assert embedding(2)[0] is embedding.weight[2][0]
     compiled = engine.compile(lambda k: embedding(k), backend=backend)

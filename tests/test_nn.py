@@ -91,7 +91,7 @@ def test_wrong_inputs() -> None:
     model = nn.MLP(2, [1], seed=0)
     with pytest.raises(TypeError, match=r"layers.0 .* takes a list of 2 numbers; got 1.0; put it in a list"):
         model(1.0)
-    with pytest.raises(TypeError, match="one real number"):
+    with pytest.raises(ValueError, match="takes 2 numbers, one example; got 2 lists; give a batch to"):
         model([[1.0], [2.0]])
     with pytest.raises(TypeError, match="one real number"):
         model("ab")

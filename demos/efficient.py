@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 
 import engine
 import nn
@@ -84,7 +84,7 @@ def step_times(seed: int, size: int = 32) -> tuple[float, float]:
     eager = timed(eager_step, 3)
     compiled.value_and_grad(x, y)
     numbers = compiled.take()
-    quick = timed(lambda: nn.SGD(0.05).update(numbers, compiled.value_and_grad(x, y, copy=False)[1]), 200)
+    quick = timed(lambda: optimizer.update(numbers, compiled.value_and_grad(x, y, copy=False)[1]), 200)
     compiled.give_back()
     return eager, quick
 
@@ -100,24 +100,30 @@ def timed(step: Callable[[], None], count: int) -> float:
 def draw(groups: dict[str, dict[str, Run]], times: tuple[float, float], level: float) -> Figure:
     figure = Figure((12, 4), layout="constrained")
     *lines, bars = figure.subplots(1, 3, width_ratios=[2, 2, 1])
-    for ax, (title, runs) in zip(lines, groups.items(), strict=True):
-        draw_losses(ax, runs, level)
+    for ax, unit, (title, runs) in zip(lines, ("steps", "epochs"), groups.items(), strict=True):
+        draw_losses(ax, runs, unit, level)
         ax.set_title(title, fontsize=10)
-    bars.bar(["node by node", "compiled"], [1000 * seconds for seconds in times], color=["0.6", "tab:blue"])
-    for k, seconds in enumerate(times):
-        bars.text(k, 1000 * seconds, f"{1000 * seconds:.2g} ms", ha="center", va="bottom")
-    bars.set(yscale="log", ylim=(times[1] / 2, times[0] * 2), ylabel="milliseconds of a step")
+    milliseconds = [1000 * seconds for seconds in times]
+    bars.bar(["node by node", "compiled"], milliseconds, color=["0.6", "tab:blue"])
+    for k, height in enumerate(milliseconds):
+        bars.text(k, height, f"{height:.2g} ms", ha="center", va="bottom")
+    bars.set(yscale="log", ylim=(min(milliseconds) / 4, max(milliseconds) * 2), ylabel="milliseconds")
+    bars.yaxis.set_major_formatter("{x:g}")
     bars.set_title("one step, batch of 32", fontsize=10)
     return figure
 
 
-def draw_losses(ax: Axes, runs: dict[str, Run], level: float) -> None:
+def draw_losses(ax: Axes, runs: dict[str, Run], unit: str, level: float) -> None:
     for style, (name, found) in zip(STYLES, runs.items(), strict=True):
-        steps: list[Any] = [found.steps_per_epoch * (k + 1) for k in range(len(found.losses))]
-        ax.plot(steps, found.losses, style, label=name, markersize=4, markevery=0.2, markerfacecolor="none")
+        length = found.steps_per_epoch if unit == "steps" else 1
+        ends: list[Any] = [length * (k + 1) for k in range(len(found.losses))]
+        ax.plot(ends, found.losses, style, label=name, markersize=4, markevery=0.2, markerfacecolor="none")
     ax.axhline(level, color="0.5", linewidth=0.8)
-    ax.set(xscale="log", yscale="log", xlabel="steps", ylabel="mean loss of the epoch")
-    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.set(xscale="log", yscale="log", xlabel=unit, ylabel="mean loss of the epoch")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter(NullFormatter())
     ax.legend(frameon=False, fontsize=8)
 
 

@@ -23,3 +23,11 @@ def test_remedies_help(
     ratio = re.search(r"the compiled one is (\d+) times as fast", said)
     assert ratio and int(ratio[1]) > 2
     assert "<svg" in picture.read_text()
+
+
+def test_both_bars_end_inside_the_picture() -> None:
+    demo = runpy.run_path(str(DEMO))
+    runs = dict.fromkeys("abcd", demo["Run"]([2.0, 1.0], 3, 0.1))
+    bars = demo["draw"]({"left": runs, "right": runs}, (0.02, 0.0001), 0.2).axes[2]
+    low, high = bars.get_ylim()
+    assert all(2 * low <= bar.get_height() <= high / 2 for bar in bars.patches)

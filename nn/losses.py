@@ -296,7 +296,18 @@ def _rows(predictions: Any, targets: Any, where: str = "", *, sparse: bool = Fal
         for prediction, target, at in _entries(scores, targets, where):
             yield from _rows(prediction, target, at, sparse=sparse)
     elif sparse:
-        yield scores, next(_pairs(scores[:1], targets if _is_list(targets) else [targets], where))[1]
+        target = list(targets) if _is_list(targets) else [targets]
+        if len(target) == len(scores) != 1 and not any(map(_is_list, target)):
+            raise ValueError(
+                f"a target is the number of a class here; got {targets!r:.60}{where}; use categorical_crossentropy "
+                "for a number of each class"
+            )
+        yield scores, next(_pairs(scores[:1], target, where))[1]
+    elif not _is_list(targets):
+        raise ValueError(
+            f"a target has a number for each class here; got {targets!r:.60}{where}; use "
+            "sparse_categorical_crossentropy for the number of the right one"
+        )
     else:
         yield scores, [target for _, target in _pairs(scores, targets, where)]
 

@@ -231,6 +231,22 @@ def test_wrong_shapes(name: str) -> None:
             loss(predictions, targets)
 
 
+@pytest.mark.parametrize(
+    ("name", "target", "message"),
+    [
+        ("sparse_categorical_crossentropy", [0.0, 1.0, 0.0],
+         r"a target is the number of a class here; got \[0.0, 1.0, 0.0\]; use categorical_crossentropy for a "),
+        ("categorical_crossentropy", 1,
+         "a target has a number for each class here; got 1; use sparse_categorical_crossentropy for the number of the"),
+        ("kl_divergence", 1, "a target has a number for each class here; got 1; use sparse_"),
+    ],
+)  # fmt: skip
+def test_the_other_form_of_targets_is_named(name: str, target: Any, message: str) -> None:
+    for predictions, targets in (([Value(1.0)] * 3, target), ([[Value(1.0)] * 3], [target])):
+        with pytest.raises(ValueError, match=message.replace("; use", ".*; use")):
+            losses.find(name)(predictions, targets)
+
+
 @pytest.mark.parametrize("name", ["categorical_crossentropy", "sparse_categorical_crossentropy", "kl_divergence"])
 def test_classes_are_lists(name: str) -> None:
     x = Value(1.0)

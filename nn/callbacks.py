@@ -130,7 +130,7 @@ class Checkpoint(Callback):
 
     def epoch_ended(self, training: Training) -> None:
         if not math.isfinite(training.history["loss"][-1]):
-            return  # whoever tries again, with smaller steps, starts where all was well
+            return  # the file stays one to go on from
         if training.epoch % self.every == 0 or training.epoch == training.epochs or training.history.stopped:
             save_arrays(self.path, *training.state())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypedDict
 
 from engine import Value
@@ -195,11 +195,14 @@ class Optimizer:
         if not lists and self.iterations % FLUSH_EVERY == 0:
             _flush(state)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self, parameters: Sequence[Value] | None = None) -> dict[str, Any]:
         """What an exact resume takes: `iterations`, `learning_rate`, and the state by name, in lists or arrays.
 
-        State is in the order of `update`'s numbers, or in that in which `step` saw the parameters first. Of schedules
-        only `ReduceOnPlateau` has anything to keep.
+        State is in the order of `parameters`; without them in that of `update`'s numbers, or in that in which `step`
+        saw the parameters first. Of schedules only `ReduceOnPlateau` has anything to keep.
+
+        Raises:
+            ValueError: it has moved others than these parameters.
 
         >>> from nn import SGD
         >>> optimizer = SGD(0.1, momentum=0.9)
@@ -211,13 +214,31 @@ class Optimizer:
         if callable(rate):
             rate = rate.state_dict() if isinstance(rate, ReduceOnPlateau) else None
         names = self.state_names if self._state else ()
-        state = {name: slot.copy() for name, slot in zip(names, self._state, strict=True)}
+        slots = [slot.copy() for slot in self._state] if parameters is None else self._slots(parameters)
+        state = dict(zip(names, slots, strict=True))
         return {"iterations": self.iterations, "learning_rate": rate, **state}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def _slots(self, parameters: Sequence[Value]) -> list[Any]:
+        """The state of these parameters; 0 of those that have never moved."""
+        places = self._places
+        fits = all(len(slot) == len(parameters) for slot in self._state)
+        if not (places.keys() <= set(parameters) if places else fits):
+            raise ValueError(
+                f"an optimizer goes on with the parameters that it has moved; got {len(parameters)} others; "
+                "make another optimizer for another model"
+            )
+        if not places:
+            return [slot.copy() for slot in self._state]
+        return [
+            [slot[places[parameter]] if parameter in places else 0.0 for parameter in parameters]
+            for slot in self._state
+        ]
+
+    def load_state_dict(self, state: dict[str, Any], parameters: Sequence[Value] = ()) -> None:
         """Go on where the optimizer with that `state_dict` stood; a schedule stays this optimizer's own.
 
-        The first `step` takes the parameters in the order of the state.
+        The state is that of `parameters`; without them, the first `step` takes the parameters in the order of the
+        state.
 
         Raises:
             ValueError: it is the state of another kind of optimizer.
@@ -234,7 +255,12 @@ class Optimizer:
         elif not callable(own) and is_operand(rate):
             self.learning_rate = rate
         self.iterations = int(state["iterations"])
-        self._state, self._places = [state[name].copy() for name in names], {}
+        self._state = [state[name].copy() for name in names]
+        self._places = {parameter: place for place, parameter in enumerate(parameters)}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy has the state, but not the parameters: the copy of a model takes it in its order."""
+        return vars(self) | {"_places": {}}
 
     def __repr__(self) -> str:
         options = {"learning_rate": self._learning_rate} | vars(self)

@@ -159,7 +159,7 @@ class Training:
         except KeyboardInterrupt:
             self._keep_best()
         finally:
-            self.optimizer.load_state_dict(self._state_by_parameter())
+            self.optimizer.load_state_dict(self._state_by_parameter(), self._objective.parameters)
             self._steps.finish()
         return self.history
 
@@ -172,21 +172,15 @@ class Training:
                     "gives"
                 )
             batches(*validation)
-        state, count = self.optimizer.state_dict(), len(self._objective.parameters)
-        for name in self.optimizer.state_names:
-            if len(state.get(name, range(count))) != count:
-                raise ValueError(
-                    "an optimizer goes on with the parameters that it has moved; got the state of "
-                    f"{len(state[name])}, the model has {count}; make another one for another model"
-                )
+        self.optimizer.state_dict(self._objective.parameters)
 
     def _start(self, xs: Any, ys: Any) -> None:
-        """Know the parameters' order, and bring the optimizer's state into it: between runs it has the model's."""
+        """Know the order of the numbers, and bring the optimizer's state into it."""
         if self._options is None:
             self._steps = Eager(self._objective, self._draws, xs, ys)
         else:
             self._steps = Compiled(self._objective, self._draws, xs, ys, **self._options)
-        self._load(self.optimizer.state_dict())
+        self._load(self.optimizer.state_dict(self._objective.parameters))
 
     def _load(self, state: dict[str, Any]) -> None:
         """Bring an optimizer's state from the order of the model's parameters into that of the numbers."""

@@ -147,6 +147,27 @@ def test_what_a_callback_does_to_the_numbers_counts() -> None:
     assert eager == pytest.approx(compiled, rel=1e-12)
 
 
+def test_state_stays_with_its_parameters_through_loops_and_fit() -> None:
+    """By hand some of them, in another order; then all by `fit`, then some by hand again: as if never by `fit`."""
+    x, y = blobs()
+    models, optimizers = [MODELS["perceptron"]() for _ in range(2)], [OPTIMIZERS["sgd"]() for _ in range(2)]
+    loss = nn.losses.find("sparse_categorical_crossentropy")
+
+    def by_hand(model: nn.Module, optimizer: nn.Optimizer, places: slice) -> None:
+        model.zero_grad()
+        loss([model(row) for row in x.tolist()], y.tolist()).backward()
+        optimizer.step(model.parameters()[places])
+
+    for model, optimizer in zip(models, optimizers, strict=True):
+        by_hand(model, optimizer, slice(None, 5, -1))
+        if model is models[0]:
+            trained(model, optimizer=optimizer, epochs=1, batch_size=len(x), validation_data=None)
+        else:
+            by_hand(model, optimizer, slice(None))
+        by_hand(model, optimizer, slice(7, 20))
+    np.testing.assert_allclose(numbers(models[0]), numbers(models[1]), rtol=1e-10)
+
+
 class Branching(nn.Module):
     """A model that decides by numbers, which only eager training can follow."""
 

@@ -62,7 +62,7 @@ def test_an_optimizer_of_another_model_is_refused(sizes: list[int]) -> None:
     optimizer, model = OPTIMIZERS["adam"](), MODELS["perceptron"]()
     trained(nn.MLP(2, sizes), optimizer=optimizer)
     with pytest.raises(
-        ValueError, match=r"an optimizer goes on with the parameters .*; got .* of \d+, .* 33; make anoth"
+        ValueError, match="an optimizer goes on with the parameters that it has moved; got 33 others; make"
     ):
         trained(model, optimizer=optimizer)
     assert all(type(p) is Value for p in model.parameters())

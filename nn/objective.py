@@ -13,10 +13,10 @@ import engine
 from engine import Value
 from engine.functions import mean
 from engine.graph import leaves
+from nn.losses import Loss
 from nn.module import Module
 from nn.nested import listed, mapped
 
-Loss = Callable[[Any, Any], Value]
 Penalty = Callable[[Sequence[Value]], Value]
 
 

@@ -32,6 +32,11 @@ def find(activation: str | Activation) -> Activation:
         if activation == "linear":
             return linear
         if activation not in NAMES:
+            if activation in ("softmax", "log_softmax"):
+                raise ValueError(
+                    f"an activation sees one number, {activation} sees them all; got {activation!r}; put "
+                    f"engine.functions.{activation} into a Sequential, or leave it to a loss from logits"
+                )
             raise ValueError(f"no activation has this name; got {activation!r}; use one of {['linear', *NAMES]}")
         method: Activation = getattr(Value, activation)
         return method

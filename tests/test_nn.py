@@ -162,6 +162,10 @@ def test_activations_by_name_or_function() -> None:
         assert math.isfinite(nn.Neuron(2, name, seed=0)([1.0, 2.0]).data)
     assert nn.Neuron(1, lambda x: x * 0 + 7, seed=0)([1.0]).data == 7.0
     assert "max" not in activations.NAMES
+    with pytest.raises(
+        ValueError, match=r"softmax sees them all; got 'softmax'; put engine.functions.softmax into a Seq"
+    ):
+        nn.Layer(1, 1, "softmax")
     with pytest.raises(ValueError, match=r"no activation has this name; got 'rely'; use one of \['linear', "):
         nn.Layer(1, 1, "rely")
     with pytest.raises(TypeError, match="an activation is a name or a function of a Value; got 3"):

@@ -102,7 +102,8 @@ class Checkpoint(Callback):
     """Keep everything that a run needs to go on, in one file that is always complete.
 
     A run that finds the file goes on from it, to the same numbers as if it had never been interrupted: parameters,
-    optimizer, running statistics, history, random numbers and the state of other callbacks.
+    optimizer, running statistics, history, random numbers and the state of other callbacks. Once the loss or a number
+    is nan or inf, the file stays as it was.
 
     Args:
         path: the file.
@@ -129,10 +130,10 @@ class Checkpoint(Callback):
             training.restore(arrays, notes)
 
     def epoch_ended(self, training: Training) -> None:
-        if not math.isfinite(training.history["loss"][-1]):
-            return  # the file stays one to go on from
         if training.epoch % self.every == 0 or training.epoch == training.epochs or training.history.stopped:
-            save_arrays(self.path, *training.state())
+            arrays, notes = training.state()
+            if all(map(math.isfinite, [training.history["loss"][-1], *arrays["numbers"]])):  # else nobody can go on
+                save_arrays(self.path, arrays, notes)
 
 
 class _Call(Callback):

@@ -172,7 +172,7 @@ class Standardizer:
         return numbers
 
     def _like(self, x: Any, numbers: Any) -> Any:
-        return numbers if hasattr(x, "dtype") else numbers.tolist()
+        return numbers if hasattr(x, "__array__") else numbers.tolist()
 
 
 def _numbers(x: Any) -> Any:

@@ -129,9 +129,7 @@ def test_mistakes_are_told(case: int) -> None:
 
 
 class Table:
-    """Numbers that are found by labels, as in a column of pandas."""
-
-    dtype = np.dtype(float)
+    """Numbers that are found by labels, as in pandas."""
 
     def __init__(self, numbers: Any, labels: list[int]) -> None:
         self.numbers, self.labels, self.shape = np.array(numbers), labels, np.shape(numbers)
@@ -140,7 +138,7 @@ class Table:
         return len(self.numbers)
 
     def __getitem__(self, key: Any) -> Any:
-        return Table(self.numbers[places := [self.labels.index(label) for label in key]], places)
+        return type(self)(self.numbers[places := [self.labels.index(label) for label in key]], places)
 
     def to_numpy(self) -> Any:
         return self.numbers
@@ -151,14 +149,23 @@ class Table:
     tolist = astype = to_numpy
 
 
-def test_rows_of_tables_are_counted_by_their_places() -> None:
+class Column(Table):
+    """A table whose numbers are of one type."""
+
+    dtype = np.dtype(float)
+
+
+@pytest.mark.parametrize("kind", [Table, Column])
+def test_rows_of_tables_are_counted_by_their_places(kind: type[Table]) -> None:
     """Their labels may be shuffled, as after a split."""
-    column = Table([[0.0], [1.0], [2.0], [3.0]], [3, 1, 0, 2])
+    column = kind([[0.0], [1.0], [2.0], [3.0]], [3, 1, 0, 2])
     (x, y), (test_x, test_y) = split(np.arange(4), column, 0.5, seed=0)
     pieces = [*batches(np.arange(4), column, 2, Random(0)), (x, y), (test_x, test_y), *batches(column, np.arange(4), 2)]
     assert all(isinstance(part, np.ndarray) and part.ravel().tolist() == t.ravel().tolist() for part, t in pieces)
     assert nn.predict(nn.MLP(1, [1], initializer="zeros"), column).tolist() == [[0.0]] * 4
-    assert nn.metrics.mae([0.0, 1.0, 2.0, 5.0], column) == 0.5
+    assert isinstance(nn.Standardizer().fit(column).transform(column), np.ndarray)
+    if kind is Column:
+        assert nn.metrics.mae([0.0, 1.0, 2.0, 5.0], column) == 0.5
     with pytest.raises(TypeError, match="examples come in a list or an array; got 3 for x; put them into a list"):
         nn.predict(nn.MLP(1, [1]), 3)
 

@@ -373,6 +373,21 @@ def test_names_that_python_or_the_program_need() -> None:
     assert all(same(g, 1 / w.data, rtol=1e-14) for g, w in zip(gradient, compiled.parameters, strict=True))
 
 
+@pytest.mark.parametrize("label", ["len", "x", "y", "z", "n", "xs", "total", "rows", "share", "parameters"])
+@pytest.mark.parametrize("name", ["min", "logsumexp", "dot"])
+def test_results_may_have_the_names_that_rules_use(name: str, label: str) -> None:
+    w, b = Value(1.3), Value(0.7)
+
+    def function(x: Value) -> Value:
+        row = [w * x, b, x * x]
+        z = getattr(functions, name)(*[row] * (2 if name == "dot" else 1))
+        z.label = label
+        return z * z
+
+    compiled = engine.compile(function, backend="python")
+    assert Truth(eagerly(function, [0.3, 0.9]), [w, b]).differences(compiled, [0.3, 0.9]) == []
+
+
 # --- backends, types, and what can be asked
 
 

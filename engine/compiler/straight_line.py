@@ -152,7 +152,7 @@ class Source:
         wanted = tuple(k for k in range(len(op.operands)) if any(self.moves[j] for j in _part(op, operands, k)))
         rule = pattern(op, self.style, wanted)
         size = float(len(operands) // len(op.operands))
-        words = {"z": name, "x": "x", "n": repr(size), **{word: f"{name}_{word}" for word in rule.temporaries}}
+        words = {"z": name, "x": "_x", "n": repr(size), **{word: f"{name}_{word}" for word in rule.temporaries}}
         if op.name in _WRITTEN_OUT:
             *first, value = self._written_out(i)
             yield from first
@@ -243,7 +243,7 @@ def _part(op: Op, operands: Sequence[int], k: int) -> Sequence[int]:
 
 def _names(program: Scalars) -> list[str]:
     """A variable for each position: short labels as far as Python allows, each once; else w, x or v and a number."""
-    taken = {"parameters", "rows", "results", "total", "compute", "inf", "nan", "n"}
+    taken = {"parameters", "rows", "results", "total", "compute", "inf", "nan", "len", "n"}
     names = []
     for i, (op, operands) in enumerate(zip(program.ops, program.operands, strict=True)):
         plain = f"w{operands[0]}" if op is LEAF else f"x{operands[0]}" if op is INPUT else f"v{i}"

@@ -618,3 +618,12 @@ def test_numpy_1_is_quiet_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(np, "__version__", "1.26.4")
     compiled = engine.compile(lambda x: W / x, backend="numpy")
     assert compiled.value_and_grad([0.0, 1.0])[0] == math.inf
+
+
+@both
+def test_a_graph_without_inputs_takes_examples_without_numbers(backend: str) -> None:
+    w = Value(2.0)
+    compiled = engine.compile(w * 3.0, backend=backend)
+    assert list(compiled()) == [6.0]
+    assert list(compiled(np.zeros((4, 0)))) == [6.0] * 4
+    assert compiled.value_and_grad(np.zeros((4, 0)), [[]] * 4) == (6.0, [3.0])

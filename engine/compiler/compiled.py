@@ -279,8 +279,8 @@ class Bound:
         self._wants_arrays = self._arrays or any(map(is_array, given.grids))
         if self._arrays:
             self._columns = given.columns(plan.settings.dtype)
-            if len(self._columns) > len(plan.recording.widths):  # a graph has one grid of inputs
-                self._columns = [joined(self._columns)]
+            if len(self._columns) > len(plan.recording.widths):  # a graph has one grid of inputs, or none
+                self._columns = [joined(self._columns) for _ in plan.recording.widths]
         else:
             self._rows = given.rows()
 

@@ -454,8 +454,10 @@ def test_an_example_is_a_scalar_graph(backend: str) -> None:
     assert node.parents[0].grad == node.partials[0]
     assert all(p.grad == 0.0 for p in model.parameters())
     assert compiled.example(-1, of=1).is_constant
-    with pytest.raises(IndexError, match="got 2; it has 2"):
-        compiled.example(2)
+    assert compiled.example(np.int64(-1), of=np.int8(1)).data == 7.0
+    for k in (2, 1.0, None):
+        with pytest.raises(IndexError, match=f"got {k!r}; it has 2"):
+            compiled.example(k)  # type: ignore[arg-type]
     with pytest.raises(IndexError, match="of=2"):
         compiled.example(0, of=2)
     xs = [Value(1.0), Value(2.0)]

@@ -135,9 +135,9 @@ class Compiled:
         ('exp', True, 0.0)
         """
         plan, given = self._known(), self._given
-        if given is None or not -given.size <= k < given.size:
+        if given is None or not hasattr(k, "__index__") or not -given.size <= k < given.size:
             raise IndexError(
-                f"there is no such example in the last batch; got {k}; it has {given.size if given else 0} of them"
+                f"there is no such example in the last batch; got {k!r}; it has {given.size if given else 0} of them"
             )
         plan.check_output(of)
         row = plan.row_to_look_at(given.rows()[k])

@@ -87,13 +87,13 @@ class Plan:
             self._arrays[which] = ArrayProgram(forms, made.widths)
         return self._arrays[which]
 
-    def check_output(self, of: object) -> None:
+    def check_output(self, of: Any) -> None:
         """
         Raises:
             IndexError: there is no such output.
         """
         count = len(self.recording.scalars.outputs)
-        if not isinstance(of, int) or not 0 <= of < count:
+        if not hasattr(of, "__index__") or not 0 <= of < count:
             raise IndexError(f"the function has {count} outputs; got of={of!r}; number them from 0")
 
     def numbers(self) -> Any:

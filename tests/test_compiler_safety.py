@@ -22,6 +22,7 @@ import pytest
 import engine
 from engine import TracingError, Value, constant, functions
 from engine.compiler import array_parts
+from engine.value import real
 
 BACKENDS = ("python", "numpy")
 both = pytest.mark.parametrize("backend", BACKENDS)
@@ -436,3 +437,15 @@ def test_threads_draw_different_random_numbers() -> None:
     for thread in threads:
         thread.join()
     assert len(np.unique(drawn)) == np.size(drawn) == 401 * 2000
+
+
+@pytest.mark.parametrize("size", [2, 1000])
+def test_recording_reads_the_examples_that_it_needs(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are: a table for arrays is never taken apart into Python's numbers."""
+    read = []
+    monkeypatch.setattr("engine.compiler.batches.real", lambda number: read.append(number) or real(number))
+    compiled = engine.compile(lambda x: W * functions.sum(x), backend="numpy")
+    for _ in range(3):
+        compiled(np.zeros((size, 3)))
+    assert len(read) <= 30
+    assert compiled.example(-1).data == 0.0

@@ -146,8 +146,8 @@ class Batch:
         TypeError: an argument is a single number.
 
     >>> batch = Batch(([[1.0, 2.0], [3.0, 4.0]], [0.0, 1.0]))
-    >>> batch.size, batch.shapes, batch.rows()
-    (2, [(2,), ()], [(1.0, 2.0, 0.0), (3.0, 4.0, 1.0)])
+    >>> batch.size, batch.shapes, batch.rows(), batch.row(1)
+    (2, [(2,), ()], [(1.0, 2.0, 0.0), (3.0, 4.0, 1.0)], (3.0, 4.0, 1.0))
     """
 
     __slots__ = ("grids", "key", "shapes", "size", "tree")
@@ -186,6 +186,11 @@ class Batch:
         if len(columns) == 1:
             return columns[0]
         return [tuple(chain.from_iterable(parts)) for parts in zip(*columns, strict=True)]
+
+    def row(self, k: int) -> tuple[float, ...]:
+        """One example's numbers; the others are not looked at."""
+        grids = zip(self.grids, self.shapes, strict=True)
+        return tuple([real(number) for grid, shape in grids for number in flat_grid(grid[k : k + 1], (1, *shape))])
 
     def columns(self, dtype: str) -> list[Any]:
         """For each grid, an array of shape (examples, numbers), without gaps; the given one, if it is like that."""

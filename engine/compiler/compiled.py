@@ -140,7 +140,7 @@ class Compiled:
                 f"there is no such example in the last batch; got {k!r}; it has {given.size if given else 0} of them"
             )
         plan.check_output(of)
-        row = plan.row_to_look_at(given.rows()[k])
+        row = plan.row_to_look_at(given.row(k % given.size))
         width = sum(map(prod, given.shapes))
         if callable(self.function):
             _, outputs = recording.outputs_of(recording.replayed(self.function, given, row[:width], row[width:]))

@@ -206,12 +206,12 @@ class Plan:
         Raises:
             TracingError: they differ.
         """
-        rows, chosen = given.rows(), {0, given.size // 2, given.size - 1}
-        recorded = {rows[0]} if not self._held and len(chosen) > 1 else set()
-        for k in sorted(chosen - {0} if recorded else chosen):
-            if rows[k] not in self._held:
-                self._compare(function, given, k, rows[k])
-                self._held.add(rows[k])
+        rows = {k: given.row(k) for k in (0, given.size // 2, given.size - 1)}
+        recorded = {rows[0]} if not self._held and len(rows) > 1 else set()
+        for k, row in rows.items():
+            if row not in self._held and not (recorded and k == 0):
+                self._compare(function, given, k, row)
+                self._held.add(row)
         self._held |= recorded
         self.trusted = len(self._held) > 1 or not rows[0]
 

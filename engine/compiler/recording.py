@@ -74,7 +74,7 @@ def record(function: Callable[..., Any], batch: Batch) -> Recording:
 
 
 def _recorded(function: Callable[..., Any], batch: Batch) -> Recording:
-    inputs = [Value(number) for number in batch.rows()[0]]
+    inputs = [Value(number) for number in batch.row(0)]
     random: list[str] = []
     drawn: list[Value] = []
 
@@ -205,7 +205,7 @@ def _random_error(function: Callable[..., Any], batch: Batch) -> TracingError:
 
     sys.setprofile(watch)
     try:
-        replayed(function, batch, batch.rows()[0], repeat(0.5))
+        replayed(function, batch, batch.row(0), repeat(0.5))
     finally:
         sys.setprofile(None)
     file, line = lines[0] if lines else calling_line()

@@ -629,3 +629,24 @@ def test_a_graph_without_inputs_takes_examples_without_numbers(backend: str) -> 
     assert list(compiled()) == [6.0]
     assert list(compiled(np.zeros((4, 0)))) == [6.0] * 4
     assert compiled.value_and_grad(np.zeros((4, 0)), [[]] * 4) == (6.0, [3.0])
+
+
+def test_numpys_floats_do_not_get_into_python() -> None:
+    """They would warn where Python's raise: neither those that an optimizer puts into a list, nor those of an array."""
+    ws = [Value(0.5 + k) for k in range(40)]
+
+    def function(x: Any) -> Any:
+        return functions.sum([functions.dot(ws, x).tanh() * w for w in ws]) if len(x) > 2 else ws[3] / x[0]
+
+    listed, of_array = (engine.compile(function, backend=backend) for backend in ("python", "auto"))
+    for compiled in (listed, of_array):
+        compiled(np.ones((30, 40)))
+        taken = compiled.take()
+        for k in range(40):
+            taken[k] = np.float64(taken[k])
+        results = compiled([[0.0], [2.0]])
+        assert results == [math.inf, 1.75]
+        assert {type(number) for number in results} == {float}
+        assert compiled.value_and_grad([[0.0]])[0] == math.inf
+        compiled.give_back()
+    assert isinstance(taken, np.ndarray)

@@ -74,7 +74,9 @@ class Parameters:
         return [self._place[parameter] for parameter in parameters]
 
     def numbers(self) -> Any:
-        """The numbers now, to read."""
+        """The numbers now, to read: an array, or a list of Python's floats."""
+        if self.flat.__class__ is list:
+            return list(map(float, self.flat))  # somebody may have put NumPy's there, which warn
         return self.flat if self.flat is not None else [parameter._data for parameter in self.values]
 
     def take(self, made_of: Callable[[list[float]], Any]) -> Any:

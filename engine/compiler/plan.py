@@ -110,7 +110,7 @@ class Plan:
         numbers = self.parameters.numbers()
         if self._in_order and len(numbers) == len(self._places):
             return numbers
-        return [numbers[k] for k in self._places]  # another recording has more, or came before
+        return [float(numbers[k]) for k in self._places]  # another recording has more, or came before
 
     def on_rows(self, rows: Rows, of: int | None, results: bool) -> Any:
         """What the straight-line program gives: results, or value and gradient, or value, gradient and results."""
@@ -119,7 +119,8 @@ class Plan:
             title = f"compiled {self.settings.name}{'' if of is None else f', gradient of output {of}'}"
             function = self._functions[of, results] = function_of(self.recording.scalars, of, title, results)
         numbers = self.parameters.flat
-        if numbers.__class__ is not list or recordings or not self._in_order or len(numbers) != len(self._places):
+        as_they_are = numbers.__class__ is list and self._in_order and len(numbers) == len(self._places)
+        if recordings or not as_they_are or sum(numbers).__class__ is not float:
             numbers = self.numbers()
         return function(numbers if numbers.__class__ is list else numbers.tolist(), rows)
 

@@ -79,7 +79,7 @@ class Gradients:
         one = tuple(1 if k in free else n for k, n in enumerate(shape))
         if isinstance(made, Term) and not made.arrays:
             made = Term(one, [made.number * prod(shape[k] for k in free)])
-            if (self._is_number[space] | ~self._known[space])[places].all():
+            if (self._is_number[space][places] | ~self._known[space][places]).all():
                 self._add_number(space, places, made.number)
                 return
             free = ()
@@ -137,10 +137,8 @@ class Gradients:
         for code in np.unique(self._block_of[space][places]).tolist() if self._lent else ():
             if code in self._lent:
                 self._lent.pop(code).write(self.calls, gradients[_places(self._block[code])])
-        chosen = np.zeros(len(numbers), bool)
-        chosen[places] = True
-        chosen &= is_number | ~self._known[space]
-        where = np.flatnonzero(chosen)
+        where = np.arange(places.start, places.stop) if isinstance(places, slice) else np.unique(places)
+        where = where[is_number[where] | ~self._known[space][where]]
         if len(where):
             self._fill(gradients, where, numbers[where])
         self._known[space][places], is_number[places] = True, False

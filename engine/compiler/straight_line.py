@@ -79,7 +79,7 @@ class Source:
         self._computed = self._needed()
         self._uses = Counter(j for i in self._computed for j in program.operands[i])
         self._uses.update(self.outputs)
-        self._user = {j: i for i in self._computed for j in program.operands[i]}
+        self._user = {j: (i, k) for i in self._computed for k, j in enumerate(program.operands[i])}
         self._signed = self._where_zeros_have_signs()
         self.text = "\n".join(self._lines())
 
@@ -210,7 +210,8 @@ class Source:
             return self.texts[operands[op.operands.index(word)]] if word in op.operands else text % words
         if word in words and word not in "xyzn":  # a list of all partials
             return f"{words[word]}[{n}]"
-        one = {name: self.texts[_part(op, operands, side)[n]] for side, name in enumerate("xy"[: len(op.operands)])}
+        size = len(operands) // len(op.operands)
+        one = {name: self.texts[operands[side * size + n]] for side, name in enumerate("xy"[: len(op.operands)])}
         return text % (words | one)
 
     def _moves_in(self, i: int, rule: Pattern, value: str) -> bool:
@@ -219,14 +220,12 @@ class Source:
             return False
         if i in self.outputs:
             return True
-        user = self._user[i]
+        user, place = self._user[i]
         op, operands = self.program.ops[user], self.program.operands[user]
         if self.lane[user] != self.lane[i]:
             return False
-        place = operands.index(i)
         if op.name == "dot":
-            size = len(operands) // 2
-            return not self.moves[operands[(place + size) % (2 * size)]]
+            return not self.moves[operands[place - len(operands) // 2]]
         if op.variadic:
             return op.name in _WRITTEN_OUT
         wanted = tuple(k for k, j in enumerate(operands) if self.moves[j])

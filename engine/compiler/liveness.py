@@ -19,37 +19,49 @@ def shared_places(blocks: Sequence[tuple[int, int, int]]) -> tuple[list[int], in
     >>> shared_places([(10, 0, 1), (20, 1, 2), (5, 2, 3), (5, 2, 4)])
     ([0, 10, 0, 5], 30)
     """
-    places, total = [0] * len(blocks), 0
-    free: list[tuple[int, int]] = []  # start and end, in order; never side by side
+    places, total, free = [0] * len(blocks), 0, _Free()
     leaving: list[tuple[int, int]] = []
     for k in sorted(range(len(blocks)), key=lambda k: (blocks[k][1], -blocks[k][0])):
         size, first, last = blocks[k]
         while leaving and leaving[0][0] < first:
             gone = heappop(leaving)[1]
-            _release(free, places[gone], places[gone] + blocks[gone][0])
-        fitting = min([(end - start, start) for start, end in free if end - start >= size], default=None)
-        if fitting is not None:
-            room, start = fitting
-            free.remove((start, start + room))
-        else:
-            start = free.pop()[0] if free and free[-1][1] == total else total
-            room, total = size, start + size
-        if room > size:
-            insort(free, (start + size, start + room))
-        places[k] = start
+            free.add(places[gone], places[gone] + blocks[gone][0])
+        places[k], end = free.take(size, total)
+        if end > places[k] + size:
+            free.add(places[k] + size, end)
+        total = max(total, places[k] + size)
         heappush(leaving, (last, k))
     return places, total
 
 
-def _release(free: list[tuple[int, int]], start: int, end: int) -> None:
-    """Give a block back, joined with free neighbours."""
-    at = bisect_left(free, (start, end))
-    if at < len(free) and free[at][0] == end:
-        end = free.pop(at)[1]
-    if at and free[at - 1][1] == start:
-        at -= 1
-        start = free.pop(at)[0]
-    free.insert(at, (start, end))
+class _Free:
+    """Free memory: spans in order of place, never side by side, and in order of size."""
+
+    def __init__(self) -> None:
+        self._spans: list[tuple[int, int]] = []
+        self._sizes: list[tuple[int, int]] = []  # and starts
+
+    def add(self, start: int, end: int) -> None:
+        """Give a span back, joined with free neighbours."""
+        at = bisect_left(self._spans, (start, end))
+        if at < len(self._spans) and self._spans[at][0] == end:
+            _, end = self._pop(at)
+        if at and self._spans[at - 1][1] == start:
+            start, _ = self._pop(at - 1)
+        insort(self._spans, (start, end))
+        insort(self._sizes, (end - start, start))
+
+    def take(self, size: int, total: int) -> tuple[int, int]:
+        """The smallest span that is large enough; else one that ends, or begins, at the total."""
+        at = bisect_left(self._sizes, (size, 0))
+        if at < len(self._sizes):
+            return self._pop(bisect_left(self._spans, (self._sizes[at][1], 0)))
+        return self._pop(-1) if self._spans and self._spans[-1][1] == total else (total, total)
+
+    def _pop(self, at: int) -> tuple[int, int]:
+        start, end = self._spans.pop(at)
+        del self._sizes[bisect_left(self._sizes, (end - start, start))]
+        return start, end
 
 
 def joined(spans: Sequence[tuple[int, int]]) -> list[int]:

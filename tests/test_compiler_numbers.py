@@ -310,6 +310,19 @@ def test_nobody_is_warned(batch: list[float], backend: str) -> None:
         assert all(same(mine, function(x).data) for mine, x in zip(compiled(batch), batch, strict=True))
 
 
+def test_what_float32_cannot_hold_is_inf() -> None:
+    """Constants, inputs and parameters; a number too small is 0."""
+    w = Value(1e300)
+    compiled = engine.compile(lambda x: [w, functions.maximum(x, 1e300), x * -1e300, x, x * 0.5], dtype="float32")
+    infinities = [math.inf, math.inf, -math.inf, math.inf, math.inf]
+    for batch in ([1e300], np.array([1e300]), np.array([1e300], ">f8")):
+        np.testing.assert_array_equal(compiled(batch), [infinities])
+    assert compiled.value_and_grad([1.0])[0] == math.inf
+    assert compiled.take()[0] == math.inf
+    compiled.give_back()
+    np.testing.assert_array_equal(compiled([1e-300]), [[math.inf, math.inf, math.nan, 0.0, 0.0]])
+
+
 @pytest.mark.parametrize("step", range(1, 10))
 def test_places_with_any_step(step: int) -> None:
     """NumPy 2.4's `negative` reads every eighth number wrong, if it does not write side by side."""

@@ -33,6 +33,7 @@ class Run:
         bytes_apart: how large it would be if what is not needed any more made no room.
     """
 
+    @np.errstate(all="ignore")  # in float32 constants may be inf
     def __init__(self, program: ArrayProgram, lanes: int, dtype: Any, of: int | None, title: str) -> None:
         self.calls = calls = Calls(dtype)
         self.program = program
@@ -50,7 +51,7 @@ class Run:
             self.reverse_lines = calls.lines
         calls.lines = self.forward_lines + self.reverse_lines
         self.working_memory, self.bytes_apart = share_memory(calls, memory.fixed, self._outputs)
-        self._compute = calls.function(title)
+        self._function = calls.function(title)
         self._quietly = _quiet_caller()
         self._token: object = None
         self._take = [self._pointing(array) if array.nbytes >= _LARGE else _copying(array) for array in memory.inputs]
@@ -65,19 +66,19 @@ class Run:
 
         return take
 
-    def _take_in(self, numbers: Any, inputs: Sequence[Array], token: object) -> None:
-        """Take in what is not there already: `token` stands for inputs that do not change."""
+    def _compute(self, numbers: Any, inputs: Sequence[Array], token: object) -> None:
+        """Take in what is not there already, and run: `token` stands for inputs that do not change."""
         if numbers is not self.numbers:
             self.numbers[:] = numbers
         if token is None or token is not self._token:
             for take, given in zip(self._take, inputs, strict=True):
                 take(given)
             self._token = token
+        self._function()
 
     def outputs(self, numbers: Any, inputs: Sequence[Array], token: object = None) -> list[Array]:
         """For each output, its numbers for all examples: one, if it is the same for all."""
-        self._take_in(numbers, inputs, token)
-        self._quietly(self._compute)
+        self._quietly(self._compute, numbers, inputs, token)
         return self.results()
 
     @property
@@ -93,8 +94,7 @@ class Run:
         self, numbers: Any, inputs: Sequence[Array], token: object = None, copy: bool = True
     ) -> tuple[float, Array]:
         """The mean of the output, and its gradient; without `copy` the next call overwrites that."""
-        self._take_in(numbers, inputs, token)
-        self._quietly(self._compute)
+        self._quietly(self._compute, numbers, inputs, token)
         output = self.calls.scope[self._output]
         value = output.item() if len(output) == 1 else float(self._quietly(np.dot, self._ones, output)) / len(output)
         return value, self._gradient.copy() if copy else self._gradient

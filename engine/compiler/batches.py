@@ -204,6 +204,8 @@ class Batch:
                 array = np.array(None)
             if array.dtype.kind not in "biuf" or hasattr(grid, "mask"):  # the general way says what is wrong
                 array = np.array([real(number) for number in flat_grid(grid, (self.size, *shape))])
+            if dtype == "float32" and array.dtype != dtype:
+                array = array_of(array, dtype)
             array = np.ascontiguousarray(array, dtype)
             made.append(array if array.ndim == 2 else array.reshape(self.size, -1))
         return made
@@ -239,9 +241,11 @@ def nested(leaves: Iterator[Any], shape: Shape) -> Any:
 
 
 def array_of(numbers: Any, dtype: Any = "float64") -> Any:
+    """An array; what its type cannot hold is inf."""
     import numpy as np
 
-    return np.array(numbers, dtype)
+    with np.errstate(over="ignore"):
+        return np.array(numbers, dtype)
 
 
 def joined(columns: list[Any]) -> Any:

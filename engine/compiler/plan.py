@@ -153,9 +153,10 @@ class Plan:
         run = self.latest
         if run is None:
             return numbers
+        array = array_of(numbers, self.settings.dtype)
         if not self._in_order or len(run.numbers) != len(numbers):
-            return array_of(numbers, self.settings.dtype)
-        run.numbers[:] = numbers
+            return array
+        run.numbers[:] = array
         return run.numbers
 
     def with_random_rows(self, rows: Rows) -> Rows:

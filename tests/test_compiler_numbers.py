@@ -323,6 +323,38 @@ def test_what_float32_cannot_hold_is_inf() -> None:
     np.testing.assert_array_equal(compiled([1e-300]), [[math.inf, math.inf, math.nan, 0.0, 0.0]])
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("ragged", [False, True])
+@pytest.mark.parametrize(("count", "at_once"), [*((k, 100) for k in (1, 2, 100, 101, 102, 250)), (250, 3)])
+def test_products_of_many_factors(
+    count: int, at_once: int, ragged: bool, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Right wherever they can be represented, and so are their slopes: large factors first, then small ones."""
+    monkeypatch.setattr("engine.compiler.array_rules._FACTORS", at_once)
+    large = 1e200 if dtype == "float64" else 1e20
+    ws = [Value(large if k < count // 2 else 1.0 / large) for k in range(count)]
+    if count % 2:
+        ws[-1].data = 0.75
+
+    def function(x: Any) -> Any:
+        rows = [[w * x for w in ws], [w * x for w in ws[::-1]], *([ws[:3], ws[-1:]] if ragged else [])]
+        return [functions.prod(row) for row in rows]
+
+    compiled = engine.compile(function, backend="numpy", dtype=dtype)
+    rtol = 1e-12 if dtype == "float64" else 1e-5
+    true = [product.data for product in function(Value(1.0))]
+    if dtype == "float32":
+        true = [product if abs(product) < 1e38 else math.inf for product in true]
+    np.testing.assert_allclose(compiled([1.0, 1.0]), [true] * 2, rtol)
+    for of in range(2):
+        product = function(Value(1.0))[of]
+        for w in ws:
+            w.grad = 0.0
+        product.backward()
+        slopes = dict(zip(compiled.parameters, compiled.value_and_grad([1.0], of=of)[1], strict=True))
+        np.testing.assert_allclose([slopes[w] for w in ws], [w.grad for w in ws], rtol)
+
+
 @pytest.mark.parametrize("step", range(1, 10))
 def test_places_with_any_step(step: int) -> None:
     """NumPy 2.4's `negative` reads every eighth number wrong, if it does not write side by side."""

@@ -33,6 +33,7 @@ _UFUNCS = {
     "positive_part": "maximum", "negative_part": "minimum", "if_positive": "fmax", "if_negative": "fmin",
     "not": "logical_not",
 }  # fmt: skip
+_FACTORS = 100  # from 1/2 to 1, whose product float32 holds too
 TRUTHS = {"less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "not"}
 
 
@@ -159,23 +160,42 @@ class Segments:
         return np.where(peak == 0, 0.0, length)
 
     def prod(self, x: Any) -> Any:
-        mantissa, exponent = np.frexp(x)
-        # of 500 mantissas of at least 1/2 the product is at least 1e-151
-        if (self.length if self.starts is None else self.lengths.max()) <= 500:
-            return np.ldexp(self._reduced(np.multiply, mantissa), self._reduced(np.add, exponent))
-        return self._reduced(np.multiply, x)
+        return np.ldexp(*self._product(*np.frexp(x)))
+
+    def _product(self, mantissa: Any, exponent: Any) -> tuple[Any, Any]:
+        """The product with its exponent apart; of long rows, of the products of their parts."""
+        if (self.length if self.starts is None else self.lengths.max()) <= _FACTORS:
+            return self._reduced(np.multiply, mantissa), self._reduced(np.add, exponent)
+        axis, starts = (1, [0]) if self.starts is None else (0, self.starts)
+        ends = [*starts[1:], mantissa.shape[axis]]
+        parts = np.concatenate([np.arange(start, end, _FACTORS) for start, end in zip(starts, ends, strict=True)])
+        mantissa, shift = np.frexp(np.multiply.reduceat(mantissa, parts, axis=axis))
+        exponent = np.add.reduceat(exponent, parts, axis=axis) + shift
+        first = None if self.starts is None else np.searchsorted(parts, starts)
+        return Segments(self.rows, len(parts), first, len(parts))._product(mantissa, exponent)
 
     def prod_of_others(self, x: Any) -> Any:
-        others = np.empty_like(x)
         if self.starts is None:
-            rest = Segments(self.rows, self.length - 1, None)
-            for k in range(self.length):
-                others[:, k] = rest.prod(np.delete(x, k, axis=1))
-            return others
+            (before, shift), (after, other) = _products_before(x), _products_before(x[:, ::-1])
+            return np.ldexp(before * after[:, ::-1], shift + other[:, ::-1])
+        others = np.empty_like(x)
         for start, length in zip(self.starts, self.lengths[:, 0], strict=True):
             row = slice(start, start + length)
             others[row] = Segments(1, length, None).prod_of_others(x[None, row])[0]
         return others
+
+
+def _products_before(x: Any) -> tuple[Any, Any]:
+    """For each number of a row the product of those before it, with its exponent apart."""
+    mantissas, exponents = np.frexp(np.ones_like(x))
+    factors, powers = np.frexp(x)
+    for k in range(0, x.shape[1] - 1, _FACTORS):
+        part = slice(k, min(k + _FACTORS, x.shape[1] - 1))
+        after = slice(k + 1, part.stop + 1)
+        products = np.multiply.accumulate(factors[:, part], axis=1) * mantissas[:, k : k + 1]
+        mantissas[:, after], shift = np.frexp(products)
+        exponents[:, after] = np.add.accumulate(powers[:, part], axis=1) + exponents[:, k : k + 1] + shift
+    return mantissas, exponents
 
 
 def row_source(op: Op, text: str) -> str:

@@ -468,6 +468,8 @@ def test_a_large_batch_runs_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     numbers[0] = 2.0
     np.testing.assert_allclose(parts(x, y), python(x.tolist(), y.tolist()), 1e-13)
     parts.give_back()
+    signs = engine.compile(lambda x: w * x, backend="numpy")
+    assert math.isnan(signs.value_and_grad([math.inf, 1.0, 1.0, 1.0, -math.inf])[1][0])
 
 
 @pytest.mark.parametrize("spell", [

@@ -77,6 +77,7 @@ class Parts:
         for one, lane, output in zip(self._whole, self._differs, run.latest, strict=True):
             one[part if lane else slice(None)] = output
 
+    @np.errstate(invalid="ignore", over="ignore")  # the parts' slopes may be inf and -inf
     def value_and_grad(
         self, numbers: Any, inputs: Sequence[Array], token: object = None, copy: bool = True
     ) -> tuple[float, Array]:

@@ -218,7 +218,7 @@ class Source:
         """Whether the expression at i is written where it is used: once, it is short, and nothing else needs it."""
         if self._uses[i] != 1 or rule.needs_result or len(value) > _LONG:
             return False
-        if i in self.outputs:
+        if i not in self._user:  # it is an output
             return True
         user, place = self._user[i]
         op, operands = self.program.ops[user], self.program.operands[user]

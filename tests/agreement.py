@@ -13,12 +13,17 @@ from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import Any
 
+import pytest
+
 import engine
 from engine import Value
 from engine.graph import topological_order
 from engine.rules import evaluator
 from engine.structure import flatten
 from engine.value import operand
+
+BACKENDS = ("python", "numpy")
+both = pytest.mark.parametrize("backend", BACKENDS)
 
 _WHOLE = {"pow": 1, "polygamma": 0, "floordiv": 1, "mod": 1}  # operands that have to stay whole numbers
 

@@ -10,10 +10,11 @@ from typing import Any
 import models
 import numpy as np
 import pytest
+from agreement import same
+from array_programs import Numbers
 from hypothesis import given
 from hypothesis import strategies as st
-from test_compiler import same
-from test_compiler_structure import AWKWARD, CHANCE, Numbers
+from test_compiler_shapes import AWKWARD, CHANCE
 
 import engine
 import nn

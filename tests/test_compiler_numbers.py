@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from agreement import Truth, eagerly, same
+from agreement import BACKENDS, Truth, both, eagerly, same
 from random_models import RandomModel
 
 import engine
@@ -21,9 +21,6 @@ from engine import OPS, Op, Value, functions
 from engine.structure import flatten
 from engine.subject import reverse
 from engine.testing import FUNCTIONS
-
-BACKENDS = ("python", "numpy")
-both = pytest.mark.parametrize("backend", BACKENDS)
 
 
 def arguments_of(op: Op, operands: tuple[Any, ...]) -> tuple[list[float], Callable[[Sequence[Any]], list[Any]]]:

@@ -18,14 +18,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from agreement import BACKENDS, both
 
 import engine
 from engine import TracingError, Value, constant, functions
 from engine.compiler import array_parts
 from engine.value import real
 
-BACKENDS = ("python", "numpy")
-both = pytest.mark.parametrize("backend", BACKENDS)
 W = Value(2.0, label="w")
 times_w = engine.compile(lambda x: W * x)
 

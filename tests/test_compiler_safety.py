@@ -190,6 +190,20 @@ def test_threads_share_a_compiled_function(backend: str) -> None:
     assert len(shared.parameters) == len(weights)
 
 
+def test_a_profiler_goes_on_after_a_refusal() -> None:
+    def profiler(*event: Any) -> None:
+        pass
+
+    before = sys.getprofile()
+    sys.setprofile(profiler)
+    try:
+        with pytest.raises(TracingError, match="random number"):
+            engine.compile(lambda x: x * random.random())([1.0])
+        assert sys.getprofile() is profiler
+    finally:
+        sys.setprofile(before)
+
+
 def test_a_refusal_names_the_line() -> None:
     with pytest.raises(TracingError, match=r"test_compiler_safety\.py:\d+"):
         engine.compile(lambda x: x if x > 0 else -x)([1.0])

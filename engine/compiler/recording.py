@@ -203,11 +203,12 @@ def _random_error(function: Callable[..., Any], batch: Batch) -> TracingError:
                 frame = frame.f_back
             lines.append((frame.f_code.co_filename, frame.f_lineno))
 
+    profiler = sys.getprofile()
     sys.setprofile(watch)
     try:
         replayed(function, batch, batch.row(0), repeat(0.5))
     finally:
-        sys.setprofile(None)
+        sys.setprofile(profiler)
     file, line = lines[0] if lines else calling_line()
     return TracingError(
         "a random number drawn by Python is the same one in every call of a compiled function; "

@@ -70,7 +70,8 @@ def fit(
         progress: whether a bar is shown; by default where somebody looks at a terminal.
 
     Returns:
-        The numbers of each epoch. Ctrl-C ends training early and keeps the best numbers so far; `stopped` says so.
+        The numbers of each epoch. Ctrl-C, and a loss that becomes nan, end training early and keep the best numbers so
+        far; `stopped` says so.
 
     Raises:
         ValueError: no examples, more examples than targets, an unknown name, counts that are not positive, an optimizer
@@ -157,6 +158,7 @@ class Training:
             for callback in self._callbacks:
                 callback.end(self)
         except KeyboardInterrupt:
+            self.stop(f"interrupted in epoch {self.epoch + 1}")
             self._keep_best()
         finally:
             self.optimizer.load_state_dict(self._state_by_parameter(), self._objective.parameters)
@@ -205,14 +207,14 @@ class Training:
         for xs, ys in steps:
             self._draws.seed(f"{self._seed}: step {self.step}")
             value, outputs, gradient = self._steps.value_and_grad(xs, ys)
-            self.optimizer.update(self._steps.numbers, gradient)
-            self._steps.write_back()
             self.step += 1
             self._averages.add(value, outputs, ys)
             bar.update()
             if value != value:
                 self._stop_at_nan(outputs, ys)
                 break
+            self.optimizer.update(self._steps.numbers, gradient)
+            self._steps.write_back()
         numbers = self._averages.results()
         if validation is not None:
             numbers |= {f"val_{name}": number for name, number in self._validation(*validation).items()}
@@ -223,7 +225,9 @@ class Training:
         monitored = numbers.get("val_loss", numbers["loss"])
         if isinstance(self.optimizer.learning_rate, ReduceOnPlateau):
             self.optimizer.learning_rate.observe(monitored)
-        if monitored < self.best[1]:
+        if numbers["loss"] != numbers["loss"]:
+            self._keep_best()
+        elif monitored < self.best[1]:
             self.best = self.epoch, monitored, self.numbers
 
     def _stop_at_nan(self, outputs: Any, ys: Any) -> None:
@@ -240,7 +244,6 @@ class Training:
 
     def _keep_best(self) -> None:
         epoch, _, numbers = self.best
-        self.stop(f"interrupted in epoch {self.epoch + 1}")
         if numbers:
             self.numbers = numbers
             self.history.stopped += f"; the numbers after epoch {epoch}, the best so far, were kept"

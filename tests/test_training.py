@@ -337,6 +337,29 @@ def test_nan_ends_training(compile: bool) -> None:
 
 
 @pytest.mark.parametrize("compile", [True, False])
+def test_nan_leaves_the_best_numbers(compile: bool) -> None:
+    model, kept = nn.MLP(1, [1], seed=0), []
+    rates = nn.SGD(lambda step: 0.01 if step < 2 else 1e308)
+    with pytest.warns(RuntimeWarning, match="the loss became nan"):
+        history = nn.fit(
+            model, [[5.0]], [[9.0]], optimizer=rates, epochs=9, validation_data=([[5.0]], [[9.0]]), compile=compile,
+            callbacks=[lambda training: kept.append(numbers(model))],
+        )  # fmt: skip
+    assert history["val_loss"][0] > history["val_loss"][1] < history["val_loss"][2]
+    assert numbers(model) == kept[1]
+    assert "; the numbers after epoch 2, the best so far, were kept" in history.stopped
+
+
+@pytest.mark.parametrize("compile", [True, False])
+def test_nan_does_not_get_into_the_parameters(compile: bool) -> None:
+    model = nn.MLP(1, [1], seed=0)
+    before = numbers(model)
+    with pytest.warns(RuntimeWarning, match="the loss became nan in epoch 1, at step 1"):
+        nn.fit(model, [[float("nan")]], [[9.0]], compile=compile)
+    assert numbers(model) == before
+
+
+@pytest.mark.parametrize("compile", [True, False])
 def test_labels_that_are_no_classes_are_told(compile: bool) -> None:
     """Compiled, they make the loss nan, of which nobody would guess the reason."""
     x, y = blobs()

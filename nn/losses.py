@@ -1,7 +1,7 @@
 """Losses: one Value that says how wrong predictions are; and penalties on parameters.
 
 A loss takes the prediction for one example, a Value or a list of them, and its target, nested alike; lists of examples
-give the mean over all. All are finite for any finite prediction, compile, and take Values as targets.
+give the mean over all. All are finite for predictions up to 1e150, compile, and take Values as targets.
 """
 
 from __future__ import annotations

@@ -58,7 +58,14 @@ class StepDecay(_Settings):
     factor: float = 0.1
 
     def __call__(self, step: int) -> float:
-        return self.rate * math.pow(self.factor, step // self.every)
+        return self.rate * _power(self.factor, step // self.every)
+
+
+def _power(base: float, exponent: float) -> float:
+    try:
+        return math.pow(base, exponent)
+    except OverflowError:  # an optimizer says what is wrong with such a rate
+        return math.inf
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,7 @@ class ExponentialDecay(_Settings):
     every: int = 1
 
     def __call__(self, step: int) -> float:
-        return self.rate * math.pow(self.factor, step / self.every)
+        return self.rate * _power(self.factor, step / self.every)
 
 
 @dataclass(frozen=True)

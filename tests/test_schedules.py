@@ -100,3 +100,12 @@ def test_wrong_settings() -> None:
     ):
         with pytest.raises(ValueError, match=complaint):
             make()
+
+
+@pytest.mark.parametrize("schedule", [nn.StepDecay(0.1, 1, 10.0), nn.ExponentialDecay(0.1, 10.0)])
+def test_rates_that_grow_for_ever_are_told(schedule: Callable[[int], float]) -> None:
+    assert schedule(5000) == float("inf")
+    optimizer = nn.SGD(schedule)
+    optimizer.iterations = 5000
+    with pytest.raises(ValueError, match="a schedule gives learning rates from 0 on; got inf at step 5000"):
+        optimizer.update([1.0], [1.0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import weakref
 from collections import namedtuple
 from collections.abc import Callable
 from typing import Any
@@ -271,3 +272,26 @@ def test_a_graph_without_inputs_takes_examples_without_numbers(backend: str) -> 
     assert list(compiled()) == [6.0]
     assert list(compiled(np.zeros((4, 0)))) == [6.0] * 4
     assert compiled.value_and_grad(np.zeros((4, 0)), [[]] * 4) == (6.0, [3.0])
+
+
+def test_batches_of_one_shape_follow_each_other() -> None:
+    """The second is not looked at again; what it is made of counts all the same."""
+    w = Value(2.0)
+    compiled = engine.compile(lambda x: w * x[0] - x[1], backend="numpy")
+    first = np.arange(6.0).reshape(3, 2)
+    gone = weakref.ref(first)
+    np.testing.assert_array_equal(compiled(first), 2 * first[:, 0] - first[:, 1])
+    others = [
+        np.ones((3, 2), int),
+        np.asfortranarray(first + 1),
+        (first + 1)[::-1],
+        (first + 2).tolist(),
+        first[:2] - 1,
+    ]
+    del first
+    for other in [*others, np.float32(0.5) * others[1], np.ma.masked_array(others[1])]:
+        rows = np.array(other)
+        np.testing.assert_array_equal(compiled(other), 2.0 * rows[:, 0] - rows[:, 1])
+    assert gone() is None
+    with pytest.raises(TypeError, match="a batch is made of numbers"):
+        compiled(np.array([["a", "b"]] * 3))

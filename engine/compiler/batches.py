@@ -31,13 +31,14 @@ class Tree:
         grids: the grids, in order.
         shapes: the shape of each.
         key: what tells trees of the same structure and shapes, to be hashed.
+        are_arrays: whether a batch is nothing but a tuple of arrays.
 
     >>> tree = Tree(({"x": [1.0, 2.0]}, 3.0))
     >>> tree.shapes, tree.rebuild("ab")
     ([(2,), ()], ({'x': 'a'}, 'b'))
     """
 
-    __slots__ = ("_batch", "_make", "grids", "key", "shapes")
+    __slots__ = ("_batch", "_make", "are_arrays", "grids", "key", "shapes")
 
     def __init__(self, tree: Any, batch: bool = False) -> None:
         self._batch = batch
@@ -45,7 +46,8 @@ class Tree:
         self.grids: list[Any] = []
         self.shapes: list[Shape] = []
         self.key: object
-        if batch and all([hasattr(part, "dtype") and not is_mapping(part) for part in tree]):  # noqa: C419  # quicker
+        self.are_arrays = batch and all([hasattr(part, "dtype") and not is_mapping(part) for part in tree])  # noqa: C419  # quicker
+        if self.are_arrays:
             self.grids, self._make = list(tree), tuple
             self.shapes = [tuple(part.shape) for part in tree]
             self.key = ("tuple", tuple([("grid", shape[1:]) for shape in self.shapes]))
@@ -150,11 +152,12 @@ class Batch:
     (2, [(2,), ()], [(1.0, 2.0, 0.0), (3.0, 4.0, 1.0)], (3.0, 4.0, 1.0))
     """
 
-    __slots__ = ("grids", "key", "shapes", "size", "tree")
+    __slots__ = ("_kinds", "grids", "key", "shapes", "size", "tree")
 
     def __init__(self, arguments: tuple[Any, ...]) -> None:
         self.tree = tree = Tree(arguments, batch=True)
         self.grids = tree.grids
+        self._kinds = [(part.__class__, part.shape) for part in arguments] if tree.are_arrays else []
         if () in tree.shapes:
             raise TypeError(
                 f"an argument of a compiled function is a batch; got {tree.grids[tree.shapes.index(())]!r}, one "
@@ -170,7 +173,16 @@ class Batch:
         if not self.size:
             raise ValueError("a batch of no examples has no result; got length 0; pass at least one example")
         self.shapes = [shape[1:] for shape in tree.shapes]
-        self.key = tree.key
+        self.key, tree.grids = tree.key, []
+
+    def followed_by(self, arguments: tuple[Any, ...]) -> Batch:
+        """The next batch, which needs no second look if it is one of such arrays as well."""
+        if [(part.__class__, getattr(part, "shape", ())) for part in arguments] != self._kinds:
+            return Batch(arguments)
+        batch = Batch.__new__(Batch)
+        batch.grids, batch._kinds, batch.tree = list(arguments), self._kinds, self.tree
+        batch.size, batch.shapes, batch.key = self.size, self.shapes, self.key
+        return batch
 
     def rows(self) -> list[tuple[float, ...]]:
         """Each example's numbers, one after the other."""
@@ -198,6 +210,9 @@ class Batch:
 
         made = []
         for grid, shape in zip(self.grids, self.shapes, strict=True):
+            if grid.__class__ is np.ndarray and grid.dtype == dtype and grid.ndim == 2 and grid.flags.c_contiguous:
+                made.append(grid)
+                continue
             try:
                 array = np.asarray(grid)
             except ValueError:  # of unequal rows

@@ -213,7 +213,7 @@ class Compiled:
         return self._bound(batch).kept()
 
     def _bound(self, batch: tuple[Any, ...]) -> Bound:
-        given = Batch(batch)
+        given = self._given.followed_by(batch) if self._given else Batch(batch)
         if callable(self.function):
             plan = self._plans.get(given.key)
             if plan is None or not plan.trusted:

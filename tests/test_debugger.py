@@ -2,62 +2,18 @@
 
 from __future__ import annotations
 
-import io
-import os
-import subprocess
-import sys
 from pathlib import Path
-from types import SimpleNamespace
-from typing import IO
 
-import pexpect
 import pytest
-import session
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from prompts import Prompt, network
 
-import viz
-from engine import Trace, Value, functions, record_source
+from engine import Value, functions, record_source
 from engine.testing import FUNCTIONS, Program, graphs
-from viz.debugger import AT_END, AT_START, HELP, Debugger
+from viz.debugger import AT_END, AT_START, HELP
 
 quickly = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-
-
-def network() -> Value:
-    """Two neurons of a layer, and one of the next."""
-    with record_source():
-        x = [Value(0.5, label="x"), Value(-1.0, label="y")]
-        for layer, width in enumerate((2, 1)):
-            x = [
-                (
-                    functions.dot(
-                        [Value(0.1 * k + j + 0.5, label=f"layers.{layer}.neurons.{j}.weight.{k}") for k in (0, 1)], x
-                    )
-                    + Value(0.1, label=f"layers.{layer}.neurons.{j}.bias")
-                ).tanh()
-                for j in range(width)
-            ]
-        loss = (x[0] - 1.0) ** 2
-    loss.label = "loss"
-    return loss
-
-
-class Prompt(Debugger):
-    """A prompt that is typed at by a test."""
-
-    def __init__(self, loss: Value) -> None:
-        self.shown = io.StringIO()
-        super().__init__(Trace(loss), io.StringIO(), self.shown)
-
-    def type(self, *commands: str) -> str:
-        """What the last of them answers."""
-        for command in commands:
-            self.shown.seek(0)
-            self.shown.truncate()
-            self.onecmd(command)
-        return self.shown.getvalue()
-
 
 # what is typed, and what has to be in the answer to the last command
 ANSWERS: dict[str, tuple[list[str], list[str]]] = {
@@ -101,13 +57,13 @@ ANSWERS: dict[str, tuple[list[str], list[str]]] = {
     "return to the layer": (["until layers.0.neurons.1.bias", "r", "r"], ["layers.0 is done", "step 47/47"]),
     "return in the forward sweep": (["s", "r"], ["is done", "forward"]),
     "return outside": (["j 24", "n", "r"], ["*** loss belongs to no neuron or layer"]),
-    "where": (["until neurons.1.weight.0", "w"], ["  loss = ", "\n> #", "test_debugger.py:"]),
+    "where": (["until neurons.1.weight.0", "w"], ["  loss = ", "\n> #", "prompts.py:"]),
     "up and down": (["end", "u 2", "d"], ["> "]),
     "up at the loss": (["end", "u 99", "u"], ["this is the loss: nothing is above it", "> loss = "]),
     "down here": (["end", "d"], ["this is the node at work"]),
     "list": (["end", "l"], [" ->  "]),
-    "list a line": (["end", "l 3"], ["   1    \"\"\"The prompt"]),
-    "list on": (["end", "l 3", "l"], ["   9    "]),
+    "list a line": (["end", "l 3"], ["   1    \"\"\"A prompt"]),
+    "list on": (["end", "l 3", "l"], ["   9\n", "def network() -> Value:"]),
     "ll": (["end", "ll"], ["def network() -> Value:", "    return loss"]),
     "p": (["end", "p x"], ["x = 0.5, grad ", "(final)"]),
     "p of what is to come": (["p loss"], ["not computed yet"]),
@@ -313,134 +269,9 @@ def test_hostile_labels_are_shown_as_text(label: str) -> None:
     assert prompt.completedefault("", "until ", 6, 6) == [label] * label.isprintable()
 
 
-def test_an_interrupted_run_says_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    prompt = Prompt(network())
-    prompt.type("s", "u", "b op:tanh, data > 9")
-
-    def interrupt(*, forwards: bool) -> None:
-        prompt.cursor.go(40)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(prompt.stops, "run", interrupt)
-    answer = prompt.type("c")
-    assert "interrupted; c goes on\nstep 40/47" in answer
-    event = prompt.cursor.event
-    assert event
-    assert prompt.here is event.node, "not where `up` had led"
-
-
 def test_completion() -> None:
     prompt = Prompt(network())
     assert prompt.completedefault("layers.1", "until layers.1", 6, 14) == [
         "layers.1.neurons.0.weight.0", "layers.1.neurons.0.weight.1", "layers.1.neurons.0.bias",
     ]  # fmt: skip
     assert "until" in prompt.completenames("unt")
-
-
-def test_debug_takes_values_and_traces() -> None:
-    for thing in (network(), Trace(network())):
-        shown = io.StringIO()
-        viz.debug(thing, stdin=io.StringIO("end\n"), stdout=shown)
-        assert "step 47/47" in shown.getvalue(), "it leaves when there is no more to read"
-    with pytest.raises(TypeError, match="debug steps through a Value or a Trace; got int; pass the loss"):
-        viz.debug(3)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])  # the second knows …, not θ
-def test_a_stream_that_knows_few_characters(encoding: str) -> None:
-    raw = io.BytesIO()
-    shown = io.TextIOWrapper(raw, encoding=encoding)
-    viz.debug(Value(2.0, label="θ") * 3, stdin=io.StringIO("end\nb θ\n"), stdout=shown)
-    shown.flush()
-    assert b"-> \\u03b8" in raw.getvalue()
-    assert b"***" not in raw.getvalue()
-
-
-def test_streams_of_few_methods() -> None:
-    shown: list[str] = []
-    viz.debug(Value(2.0) * 3, stdin=io.StringIO("end\n"), stdout=SimpleNamespace(write=shown.append, flush=int))  # type: ignore[arg-type]
-    assert "step 4/4" in "".join(shown)
-
-
-def broken(kind: str) -> IO[str]:
-    if kind == "bytes that are no text":
-        return io.TextIOWrapper(io.BytesIO(b"s\n\xff\n"), encoding="utf-8")
-    stream = io.StringIO()
-    stream.close()
-    return stream
-
-
-@pytest.mark.parametrize("kind", ["closed", "bytes that are no text"])
-def test_commands_that_cannot_be_read(kind: str) -> None:
-    shown = io.StringIO()
-    viz.debug(Value(2.0) * 3, stdin=broken(kind), stdout=shown)
-    assert "*** commands cannot be read: " in shown.getvalue()
-
-
-def test_an_interrupt_does_not_leave(monkeypatch: pytest.MonkeyPatch) -> None:
-    prompt = Prompt(network())
-    calls = iter([KeyboardInterrupt, None])
-
-    def cmdloop(self: Debugger) -> None:
-        if error := next(calls):
-            raise error
-
-    monkeypatch.setattr(Debugger, "cmdloop", cmdloop)
-    prompt.run()
-    assert "interrupted; q leaves" in prompt.shown.getvalue()
-
-
-# --- over real terminals and pipes
-
-
-def test_the_transcript_is_true(tmp_path: Path) -> None:
-    shown = session.run(session.commands(), tmp_path)
-    assert shown == session.TRANSCRIPT.read_text(), "run python tests/regenerate.py and read what has changed"
-    assert "<svg" in (tmp_path / "moment.svg").read_text()
-
-
-def test_the_transcript_has_every_command() -> None:
-    typed = {command.split()[0] for command in session.commands() if command}
-    assert typed >= {
-        "s", "n", "rs", "rn", "c", "rc", "break", "tbreak", "watch", "until", "return", "jump", "where", "up", "down",
-        "why", "paths", "check", "graph", "start", "end", "list", "ll", "p", "display", "info", "quit",
-    }  # fmt: skip
-
-
-@pytest.mark.skipif(sys.version_info >= (3, 13), reason="the new prompt of 3.13 needs a terminal that is not dumb")
-def test_lines_typed_at_pythons_own_prompt(tmp_path: Path) -> None:
-    child = session.spawn(["-q"], tmp_path, HOME=str(tmp_path))  # and its history
-    typed = ["import viz", "from engine import Value", "a = Value(3.0, label='a')", "loss = (a *", "        a)"]
-    for line in typed:
-        child.expect([">>> ", r"\.\.\. "])
-        child.sendline(line)
-    child.expect_exact(">>> ")
-    child.sendline("viz.debug(loss)")
-    child.expect_exact(session.PROMPT)
-    child.sendline("end")
-    child.expect_exact(session.PROMPT)
-    assert "backward  #2 = a * a      <stdin-2>:1  loss = (a *" in child.before
-    child.sendline("list")
-    child.expect_exact(session.PROMPT)
-    assert "   1 -> loss = (a *" in child.before
-    child.sendline("until a\t")  # completion leaves a full name as it is
-    child.expect_exact("a has its final gradient already")
-    child.expect_exact(session.PROMPT)
-    child.sendeof()
-    child.expect_exact(">>> ")
-    child.sendline("a.grad")
-    child.expect_exact("0.0")
-    child.sendline("exit()")
-    child.expect(pexpect.EOF)
-
-
-def test_a_pipe(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "viz.cli", "step", "tanh(w * x)", "w=0.5", "x=2"]
-    done = subprocess.run(
-        command, input="n 4\nend\n", capture_output=True, text=True, check=True, cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(session.ROOT)},
-    )  # fmt: skip
-    assert "\x1b" not in done.stdout
-    assert "(glass) step 8/8" not in done.stdout
-    assert "step 7/7  backward  #3 = w * x" in done.stdout
-    assert done.stdout.endswith("\n")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_training import MODELS, numbers, trained
+from training_runs import MODELS, numbers, trained
 
 import nn
 from engine import Value, functions
@@ -133,7 +133,7 @@ KILLS = int(os.environ.get("GLASSGRAD_KILLS", "5"))
 RUN = """
 import json, sys
 import nn
-from test_training import MODELS, numbers, trained
+from training_runs import MODELS, numbers, trained
 model = MODELS["both"]()
 history = trained(model, epochs=int(sys.argv[2]), callbacks=[nn.Checkpoint(sys.argv[1])], backend="python")
 print(json.dumps([numbers(model), history.history]))

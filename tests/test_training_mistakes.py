@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from test_training import MODELS, OPTIMIZERS, trained
+from training_runs import MODELS, OPTIMIZERS, trained
 
 import nn
 from engine import Value

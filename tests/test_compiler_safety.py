@@ -44,7 +44,7 @@ GENERATORS: dict[str, Callable[[], Any]] = {
 
 REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "comparison": (lambda x: x if x > 0 else -x, "> takes a number .* use where"),
-    "reflected comparison": (lambda x: x if x > 0 else -x, "takes a number"),
+    "reflected comparison": (lambda x: x if 0 <= x else -x, ">= takes"),  # noqa: SIM300  # the number comes first
     "comparison of two": (lambda x: constant(1.0) <= x, "<= takes"),
     "at least": (lambda x: x >= 1, ">= takes"),
     "truth": (lambda x: x or 1.0, "a branch or bool"),

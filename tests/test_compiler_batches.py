@@ -127,7 +127,7 @@ def test_recording_reads_the_examples_that_it_needs(size: int, monkeypatch: pyte
     compiled = engine.compile(lambda x: W * functions.sum(x), backend="numpy")
     for _ in range(3):
         compiled(np.zeros((size, 3)))
-    assert len(read) <= 30
+    assert 0 < len(read) <= 30
     assert compiled.example(-1).data == 0.0
 
 

@@ -18,11 +18,8 @@ from typing import Any
 import numpy as np
 import pytest
 from faulty import Assigns, DepthFirst, DoubleCounts, Faulty, ParentSet
-from planting import wrong_rule
 
-from engine import OPS, Value, no_grad
-from engine.graph import topological_order
-from engine.rules import evaluator
+from engine import Value, no_grad
 
 Make = Callable[[float], Any]
 
@@ -247,27 +244,3 @@ def test_16_a_million_path_graph_is_gone_when_its_root_is() -> None:
     before = sys.getallocatedblocks()
     del y
     assert sys.getallocatedblocks() < before - 20_000
-
-
-PLANTED = [
-    ("mul", ("x", "y")), ("div", ("1 / y", "z / y")), ("tanh", ("1 - z",)), ("sub", ("1", "1")), ("log", ("1 / z",)),
-    ("sigmoid", ("x * (1 - x)",)), ("pow", ("y * x ** y", "z * log(x)")), ("relu", ("where(x < 0, 0, 2)",)),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("name", "partials"), PLANTED, ids=[name for name, _ in PLANTED])
-def test_a_wrong_rule_is_noticed_by_finite_differences(
-    name: str, partials: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The per-operation test of test_ops.py, on a table with a mistake in it, must fail."""
-    from test_ops import test_partials_equal_finite_differences as check
-
-    check(OPS[name])
-    with wrong_rule(monkeypatch, name, *partials), pytest.raises(AssertionError):
-        check(OPS[name])
-
-
-def test_planted_rules_are_gone() -> None:
-    assert evaluator(OPS["mul"])(2.0, 3.0)[1] == [3.0, 2.0]
-    assert (Value(2.0) * Value(3.0)).partials == (3.0, 2.0)
-    assert topological_order(Value(1.0))

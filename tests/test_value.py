@@ -130,12 +130,7 @@ def test_comparisons_compare_data_and_equality_is_identity() -> None:
 
 def test_leaving_the_graph() -> None:
     v = Value(-2.5)
-    assert (float(v), int(v), round(v), round(Value(2.345), 2)) == (
-        -2.5,
-        -2,
-        -2,
-        2.35 if round(2.345, 2) == 2.35 else 2.34,
-    )
+    assert (float(v), int(v), round(v), round(Value(2.345), 2)) == (-2.5, -2, -2, round(2.345, 2))
     assert (math.floor(v), math.ceil(v), math.trunc(v)) == (-3, -2, -2)
     assert v
     assert not Value(0.0)
@@ -230,7 +225,7 @@ def test_numpy_scalars_and_arrays_on_either_side() -> None:
         assert [type(item) for item in result] == [Value, Value]
         assert [item.data for item in result] == [4.0, 5.0]
     assert np.exp(v).op.name == "exp"
-    assert (np.float64(2) > v) is False or not (np.float64(2) > v)
+    assert not np.float64(2) > v
     array = np.array([v, v], dtype=object)
     array += v
     assert [item.data for item in array] == [6.0, 6.0]

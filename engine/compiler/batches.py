@@ -259,7 +259,9 @@ def array_of(numbers: Any, dtype: Any = "float64") -> Any:
     """An array; what its type cannot hold is inf."""
     import numpy as np
 
-    with np.errstate(over="ignore"):
+    if dtype == "float64":
+        return np.array(numbers, np.float64)
+    with np.errstate(over="ignore"):  # which takes a microsecond
         return np.array(numbers, dtype)
 
 

@@ -208,7 +208,7 @@ class Plan:
         Raises:
             TracingError: they differ.
         """
-        rows = {k: given.row(k) for k in (0, given.size // 2, given.size - 1)}
+        rows = {k: given.row(k) for k in sorted({0, given.size // 2, given.size - 1})}
         recorded = {rows[0]} if not self._held and len(rows) > 1 else set()
         for k, row in rows.items():
             if row not in self._held and not (recorded and k == 0):

@@ -8,6 +8,7 @@ import sys
 import unicodedata
 
 import pytest
+from diagrams import expression
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,14 +22,6 @@ ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=3 
 
 def variables(*names: str) -> list[Value]:
     return [Value(float(k), label=name) for k, name in enumerate(names, 2)]
-
-
-def expression() -> Value:
-    a, b = Value(2.0, label="a"), Value(-3.0, label="b")
-    loss = (a * b + 10).tanh()
-    loss.label = "loss"
-    loss.backward()
-    return loss
 
 
 def repeated() -> Value:

@@ -295,3 +295,12 @@ def test_batches_of_one_shape_follow_each_other() -> None:
     assert gone() is None
     with pytest.raises(TypeError, match="a batch is made of numbers"):
         compiled(np.array([["a", "b"]] * 3))
+
+
+@both
+def test_no_arguments_may_follow_some(backend: str) -> None:
+    w = Value(2.0)
+    compiled = engine.compile(lambda *xs: functions.sum([w, *xs]), backend=backend)
+    for batch in (([1.0, 3.0],), (), (np.array([1.0, 3.0]),), (), ([1.0], [2.0])):
+        expected = [2.0 + sum(row) for row in zip(*batch, strict=True)] if batch else [2.0]
+        assert list(compiled(*batch)) == expected

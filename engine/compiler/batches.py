@@ -157,7 +157,7 @@ class Batch:
     def __init__(self, arguments: tuple[Any, ...]) -> None:
         self.tree = tree = Tree(arguments, batch=True)
         self.grids = tree.grids
-        self._kinds = [(part.__class__, part.shape) for part in arguments] if tree.are_arrays else []
+        self._kinds = [(part.__class__, part.shape) for part in arguments] if tree.are_arrays else None
         if () in tree.shapes:
             raise TypeError(
                 f"an argument of a compiled function is a batch; got {tree.grids[tree.shapes.index(())]!r}, one "
